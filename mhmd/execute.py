@@ -1,0 +1,258 @@
+"""Has units made: one after the other, in several processes, or on a Ray cluster.
+
+Every unit runs in a child process under a watchdog, for a decoder that hangs or eats the memory must not take the run
+with it. Only names and counts cross to the child and back, as lines of JSON.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import queue
+import subprocess
+import sys
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any, Literal
+
+import psutil
+
+from mhmd.errors import DependencyError, MhmdError, Stalled, TooMuchMemory, WorkerDied
+from mhmd.stage import Where
+
+POLL_S = 0.2
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """All that a child needs to know to make units of one stage."""
+
+    module: str
+    config_json: str
+    where: Where
+    films: tuple[str, ...]
+
+    def to_json(self) -> str:
+        return json.dumps(asdict(self))
+
+    @staticmethod
+    def from_json(text: str) -> Job:
+        values = json.loads(text)
+        return Job(values["module"], values["config_json"], Where(**values["where"]), tuple(values["films"]))
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far a unit is, in the stage's own unit; `total` may be an estimate."""
+
+    unit: str
+    done: int
+    total: int
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How a unit ended. `error` is the class and `message` the text of an expected failure."""
+
+    unit: str
+    status: Literal["made", "fresh", "failed"]
+    counts: dict[str, int] = field(default_factory=dict)
+    error: str = ""
+    message: str = ""
+
+    @staticmethod
+    def failure(unit: str, error: MhmdError) -> Outcome:
+        return Outcome(unit, "failed", error=type(error).__name__, message=str(error))
+
+
+@dataclass(frozen=True, slots=True)
+class Watchdog:
+    """Ends a unit, not the run: after `stall_s` seconds without progress, or over `memory_bytes` (0 = no limit)."""
+
+    stall_s: float = 600.0
+    memory_bytes: int = 0
+
+
+class StageBug(RuntimeError):
+    """An unexpected exception in a child process; the text is its traceback."""
+
+
+Executor = Callable[..., Iterator[Progress | Outcome]]
+
+
+def serial(job: Job, units: Sequence[str], *, workers: int, watchdog: Watchdog) -> Iterator[Progress | Outcome]:
+    """One unit after the other; `workers` is how many threads' share of the machine its child may use less."""
+    del workers
+    return processes(job, units, workers=1, watchdog=watchdog)
+
+
+def processes(job: Job, units: Sequence[str], *, workers: int, watchdog: Watchdog) -> Iterator[Progress | Outcome]:
+    """Up to `workers` units at a time, each in a child that lives for many units."""
+    waiting = deque(units)
+    messages: queue.Queue[tuple[_Child, dict[str, Any] | None]] = queue.Queue()  # Any: JSON
+    children = [_Child(job, messages, workers) for _ in range(min(workers, len(units)))]
+    try:
+        for child in children:
+            child.give(waiting.popleft())
+        while any(child.unit for child in children):
+            event = _next_event(messages, children, watchdog)
+            if event is None:
+                continue
+            child, told = event
+            yield told
+            if isinstance(told, Outcome):
+                child.unit = ""
+                if waiting:
+                    child.give(waiting.popleft())
+    finally:
+        for child in children:
+            child.kill()
+
+
+def ray(job: Job, units: Sequence[str], *, workers: int, watchdog: Watchdog) -> Iterator[Progress | Outcome]:
+    """Units as tasks of a Ray cluster: the one that RAY_ADDRESS names, else one started here with `workers` CPUs."""
+    try:
+        import ray as cluster
+    except ImportError:
+        raise DependencyError("Ray is not installed", wanted="the extra ray", do="pip install 'mhmd[ray]'") from None
+    if not units:
+        return
+    if not cluster.is_initialized():  # stays up for the next stage; Ray ends it with this process
+        options: dict[str, Any] = {"include_dashboard": False, "log_to_driver": False}  # Any: Ray's options
+        if "RAY_ADDRESS" not in os.environ:
+            options |= {"num_cpus": workers, "address": "local"}
+        cluster.init(**options)
+    task = cluster.remote(_in_ray)
+    pending = [task.remote(job.to_json(), unit, asdict(watchdog)) for unit in units]
+    while pending:
+        done, pending = cluster.wait(pending, num_returns=1)
+        status = cluster.get(done[0])
+        if isinstance(status, str):
+            raise StageBug(status)
+        yield Outcome(**status)
+
+
+EXECUTORS: dict[str, Executor] = {"serial": serial, "processes": processes, "ray": ray}
+
+
+def _in_ray(job: str, unit: str, watchdog: dict[str, Any]) -> dict[str, Any] | str:  # Any: JSON, names and counts
+    try:
+        for event in serial(Job.from_json(job), [unit], workers=1, watchdog=Watchdog(**watchdog)):
+            if isinstance(event, Outcome):
+                return asdict(event)
+    except StageBug as bug:
+        return str(bug)
+    raise AssertionError("a unit ended without an outcome")
+
+
+def _next_event(
+    messages: queue.Queue[tuple[_Child, dict[str, Any] | None]], children: list[_Child], watchdog: Watchdog
+) -> tuple[_Child, Progress | Outcome] | None:
+    """What a child said, or what the watchdog did to it; None when there is nothing yet. Raises StageBug."""
+    for child in children:
+        error = child.barked_at(watchdog)
+        if error is not None:
+            unit = child.unit
+            child.restart()
+            return child, Outcome.failure(unit, error)
+    try:
+        child, message = messages.get(timeout=POLL_S)
+    except queue.Empty:
+        return None
+    if message is None or message["process"] != child.process.pid:
+        return None
+    child.heard_at = time.monotonic()
+    if "traceback" in message:
+        raise StageBug(f"{message['unit']}: {message['traceback']}")
+    if "done" in message:
+        return child, Progress(message["unit"], message["done"], message["total"])
+    return child, Outcome(**message["outcome"])
+
+
+class _Child:
+    """A worker process, the unit that it has in hand, and when it was heard of last."""
+
+    def __init__(self, job: Job, messages: queue.Queue[Any], workers: int) -> None:  # Any: see `processes`
+        self.unit = ""
+        self._job = job
+        self._messages = messages
+        self._threads = str(max(1, (os.cpu_count() or 1) // workers))
+        self._start()
+
+    def give(self, unit: str) -> None:
+        self.unit, self.heard_at = unit, time.monotonic()
+        self._write(unit)
+
+    def barked_at(self, watchdog: Watchdog) -> MhmdError | None:
+        """The error of the unit in hand, if it hangs, eats too much or is dead."""
+        if not self.unit:
+            return None
+        if self.process.poll() is not None and self._messages.empty():
+            return WorkerDied(
+                f"{self.unit}: its process ended with status {self.process.returncode}",
+                wanted="a result",
+                do="if it comes again, look into the unit's input; a decoder may have crashed on it",
+            )
+        quiet_s = time.monotonic() - self.heard_at
+        if quiet_s > watchdog.stall_s:
+            return Stalled(
+                f"{self.unit}: no progress in {quiet_s:.0f} s",
+                wanted=f"some within {watchdog.stall_s:g} s",
+                do="look into its input, or raise --stall-s",
+            )
+        if watchdog.memory_bytes and (used := self._memory_bytes()) > watchdog.memory_bytes:
+            return TooMuchMemory(
+                f"{self.unit}: {used >> 20} MB",
+                wanted=f"at most {watchdog.memory_bytes >> 20} MB",
+                do="raise --memory-bytes, or look into its input",
+            )
+        return None
+
+    def restart(self) -> None:
+        self.kill()
+        self._start()
+
+    def kill(self) -> None:
+        self.process.kill()
+        self.process.wait()
+        if self.process.stdin:
+            self.process.stdin.close()
+        self._reader.join()
+
+    def _start(self) -> None:
+        threads = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS"), self._threads)
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "mhmd.worker"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            env=os.environ | threads,
+            text=True,
+        )
+        self.heard_at = time.monotonic()
+        self._reader = threading.Thread(target=self._read, args=(self.process,), daemon=True)
+        self._reader.start()
+        self._write(self._job.to_json())
+
+    def _write(self, line: str) -> None:
+        assert self.process.stdin is not None
+        try:
+            self.process.stdin.write(line + "\n")
+            self.process.stdin.flush()
+        except BrokenPipeError:
+            self.process.wait()  # dead: the watchdog says so at its next look
+
+    def _read(self, process: subprocess.Popen[str]) -> None:
+        assert process.stdout is not None
+        with process.stdout:
+            for line in process.stdout:
+                self._messages.put((self, json.loads(line) | {"process": process.pid}))
+        self._messages.put((self, None))
+
+    def _memory_bytes(self) -> int:
+        try:
+            return int(psutil.Process(self.process.pid).memory_info().rss)
+        except psutil.NoSuchProcess:
+            return 0

@@ -1,0 +1,198 @@
+"""What a unit reads, and the digest of it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from mhmd.errors import FilmMissing, MissingInput
+from mhmd.records import STORED, FilmEntry, FilmHash, LabelEntry, LabelName, Record, SplitEntry
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from mhmd.stage import AnyStage, Where
+    from mhmd.storage import Stamp, Storage
+
+HASH_BLOCK_BYTES = 1 << 22
+
+
+@dataclass(frozen=True, slots=True)
+class FilmSource:
+    """A film's file as the manifest names it."""
+
+    film_id: str
+    path: Path
+    color_matrix: str | None
+    sha256: str
+
+
+class Inputs:
+    """What one unit reads: rows of the tables and manifests that its stage declares, stored bytes, the film.
+
+    `unit` is a film_id or `corpus`, `films` the films that it covers, sorted.
+    """
+
+    def __init__(self, stage: AnyStage, where: Where, storage: Storage, unit: str, films: Sequence[str]) -> None:
+        self.unit = unit
+        self.films = tuple(sorted(films))
+        self.device = where.device
+        self._stage = stage
+        self._where = where
+        self._storage = storage
+
+    def rows(self, record: type[Record], film_id: str | None = None, columns: Sequence[str] | None = None) -> pa.Table:
+        """Rows of a declared table or manifest: of one film, or of all films of the unit in their order."""
+        import pyarrow as pa
+
+        assert record in self._stage.reads, f"{self._stage.name} does not declare {record.TABLE}"
+        films = self.films if film_id is None else (film_id,)
+        if record not in STORED:
+            table = self._manifest(record, films)
+            return table if columns is None else table.select(list(columns))
+        return pa.concat_tables([self._storage.table(table_path(record, film), columns) for film in films])
+
+    def bytes(self, ref: str) -> bytes:
+        """The stored bytes that a `ref` column points at."""
+        name, offset, size = ref.rsplit(":", 2)
+        return self._storage.read(name, int(offset), int(size))
+
+    @property
+    def film(self) -> FilmSource:
+        """The unit's film. Raises FilmMissing when the manifest's path is no file."""
+        row = self._film_row
+        return FilmSource(self.unit, Path(row["path"]), row["color_matrix"], self._film_hash(hash_now=True))
+
+    def digest(self, config_json: str, *, hash_now: bool) -> str:
+        """Hash of the stage, its version, its config and the content of all that the unit reads.
+
+        Empty when a film's file would have to be hashed for it and `hash_now` is false.
+        Raises MissingInput when a table is not there or is half of a run that was cut off, FilmMissing.
+        """
+        stage = self._stage
+        parts: list[object] = [stage.name, stage.version, config_json]
+        if stage.film:
+            sha256 = self._film_hash(hash_now=hash_now)
+            if not sha256:
+                return ""
+            parts += [sha256, self._film_row["color_matrix"]]
+        for record in stage.reads:
+            if record in STORED:
+                parts += [[record.TABLE, film, self._stamp(record, film).content] for film in self.films]
+                self._check_one_run(record)
+            else:
+                parts.append([record.TABLE, self._manifest_content(record)])
+        return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
+
+    def _manifest(self, record: type[Record], films: Sequence[str]) -> pa.Table:
+        import pyarrow as pa
+        import pyarrow.compute as pc
+
+        table = read_manifest(record, self._where)
+        if record is LabelEntry:
+            return table.filter(pc.is_in(table["film_id"], pa.array(films, pa.string())))
+        return table
+
+    def _manifest_content(self, record: type[Record]) -> str:
+        from mhmd.storage import content_of
+
+        table = self._manifest(record, self.films)
+        return content_of(table.drop_columns(["path"]) if record is FilmEntry else table)
+
+    def _stamp(self, record: type[Record], film: str) -> Stamp:
+        """The stamps of a stored table that the stage which makes it has finished."""
+        stamp = self._storage.stamp(table_path(record, film))
+        if stamp is None:
+            raise missing(record, film, self._where.data)
+        for other in STORED:
+            if other.STAGE == record.STAGE and other is not record:
+                mate = self._storage.stamp(table_path(other, film))
+                if mate is None or mate.digest != stamp.digest:
+                    raise missing(record, film, self._where.data, "is half of a run that was cut off")
+        return stamp
+
+    def _check_one_run(self, record: type[Record]) -> None:
+        """A table that one unit makes for all films must be of one run."""
+        if record.CORPUS:
+            digests = {film: self._stamp(record, film).digest for film in self.films}
+            if len(set(digests.values())) > 1:
+                film = min(digests)
+                raise missing(record, film, self._where.data, "and that of other films are of different runs")
+
+    @cached_property
+    def _film_row(self) -> dict[str, str]:
+        rows = read_manifest(FilmEntry, self._where).select(["film_id", "path", "color_matrix"]).to_pylist()
+        return next(row for row in rows if row["film_id"] == self.unit)
+
+    def _film_hash(self, *, hash_now: bool) -> str:
+        return film_hash(self._storage, self.unit, Path(self._film_row["path"]), hash_now=hash_now)
+
+
+def table_path(record: type[Record], film: str) -> str:
+    """Where a film's rows of a stored table lie in a workspace."""
+    return f"{record.TABLE}/{film}.parquet"
+
+
+def missing(record: type[Record], film: str, data: str, how: str = "is not there") -> MissingInput:
+    """The error for a table that a stage would have to make first."""
+    return MissingInput(
+        f"{data}: {table_path(record, film)} {how}",
+        wanted=f"the rows that `mhmd {record.STAGE}` makes",
+        do=f"run `mhmd {record.STAGE}` first",
+    )
+
+
+def read_manifest(record: type[Record], where: Where) -> pa.Table:
+    """The validated rows of a manifest. Raises MissingInput when it was not named, ManifestError when it is wrong."""
+    from mhmd import manifest
+    from mhmd.resources import resource
+
+    if record is LabelName:
+        return manifest.read_taxonomy(where.taxonomy or str(resource("manifests/labels.parquet")))
+    option, path, read = {
+        FilmEntry: ("--films", where.films, manifest.read_films),
+        LabelEntry: (
+            "--labels",
+            where.labels,
+            lambda path: manifest.read_labels(path, read_manifest(LabelName, where)),
+        ),
+        SplitEntry: ("--splits", where.splits, manifest.read_splits),
+    }[record]
+    if not path:
+        raise MissingInput(f"no {record.TABLE}", wanted="its path", do=f"name it with {option} FILE")
+    return read(path)
+
+
+def film_hash(storage: Storage, film_id: str, path: Path, *, hash_now: bool) -> str:
+    """SHA-256 of a film's file; from the cache while its size, times and inode are those of last time.
+
+    Empty when it is not cached and `hash_now` is false. Raises FilmMissing when there is no such file.
+    """
+    from mhmd.storage import table_of
+
+    if not path.is_file():
+        found = "is a folder" if path.is_dir() else "does not exist"
+        raise FilmMissing(
+            f"{film_id}: {path} {found}", wanted="a film's file", do="mend its path in the films manifest"
+        )
+    stat = path.stat()
+    name = table_path(FilmHash, film_id)
+    key = {"size_bytes": stat.st_size, "mtime_ns": stat.st_mtime_ns, "ctime_ns": stat.st_ctime_ns, "inode": stat.st_ino}
+    if storage.exists(name):
+        row = storage.table(name).to_pylist()[0]
+        if all(row[field] == value for field, value in key.items()):
+            return str(row["sha256"])
+    if not hash_now:
+        return ""
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while block := file.read(HASH_BLOCK_BYTES):
+            digest.update(block)
+    row = FilmHash(film_id=film_id, sha256=digest.hexdigest(), **key)
+    storage.write_table(name, table_of(FilmHash, [row]))
+    return row.sha256

@@ -1,0 +1,76 @@
+"""What a stage is: its knobs, the tables it reads and writes, and the function that makes one unit.
+
+A stage knows no path, no cluster and no clock. `mhmd.make` decides what is stale, runs it and stores what it gives.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar
+
+from mhmd.config import Config
+from mhmd.records import Record
+
+if TYPE_CHECKING:
+    from mhmd.inputs import Inputs
+
+C = TypeVar("C", bound=Config)
+S = TypeVar("S")
+
+Scope = Literal["film", "corpus", "dataset"]
+"""One unit a film · one unit for all films, rows stored by film · one unit for all films, a folder of shards."""
+
+CORPUS = "corpus"
+"""Name of the one unit of a stage whose scope is the corpus or the dataset."""
+
+
+@dataclass(frozen=True)
+class Stage(Generic[C, S]):
+    """One stage.
+
+    `reads` are stored tables and manifests; the first stored one tells which films there are. Of `writes` the last
+    is the one that says done. `film` says that the film's file is read, `bytes_to` names the folder of the tars.
+    A change of what `run` would write for the same input must raise `version`.
+    """
+
+    name: str
+    version: int
+    config: type[C]
+    scope: Scope
+    reads: tuple[type[Record], ...]
+    writes: tuple[type[Record], ...]
+    run: Callable[[Inputs, C, S], None]
+    film: bool = False
+    bytes_to: str = ""
+
+    @property
+    def module(self) -> str:
+        """The module whose `STAGE` this is, by which a child process finds it."""
+        return self.run.__module__
+
+
+AnyStage = Stage[Any, Any]
+"""Any stage: the machinery treats them all alike and never looks into their knobs."""
+
+
+@dataclass(frozen=True, slots=True)
+class Where:
+    """Places: none of them counts into a digest, only what lies there does. Empty = not given."""
+
+    data: str
+    out: str = ""
+    films: str = ""
+    labels: str = ""
+    splits: str = ""
+    taxonomy: str = ""
+    device: str = "auto"
+
+    def absolute(self) -> Where:
+        """The same with local paths made absolute, for processes that start elsewhere."""
+        places = asdict(self)
+        for name in ("data", "out", "films", "labels", "splits", "taxonomy"):
+            if places[name] and "://" not in places[name]:
+                places[name] = str(Path(places[name]).expanduser().resolve())
+        return Where(**places)

@@ -1,0 +1,261 @@
+"""Rows ⇄ Parquet and bytes ⇄ tar, in a folder or under an fsspec URL.
+
+Nothing is ever seen half-written: local files are written under a temporary name, fsynced and renamed; an object is
+put whole. Every table carries two stamps in its footer: the `digest` of all that its unit was made from, and the
+hash of its rows, `content`, which is what a later stage depends on.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import os
+import posixpath
+import tarfile
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any
+
+import fsspec
+import pyarrow as pa
+import pyarrow.parquet as pq
+from fsspec.implementations.local import LocalFileSystem
+
+from mhmd.errors import StorageError
+from mhmd.records import Record, columns_of
+
+PARTIAL = ".partial-"
+BLOCK_BYTES = 512
+ROW_GROUP_ROWS = 1 << 20
+
+
+def schema_of(record: type[Record]) -> pa.Schema:
+    """The Arrow schema of a record."""
+    types = {"list<string>": pa.list_(pa.string())}
+    return pa.schema(
+        [
+            pa.field(c.name, types.get(c.arrow) or pa.type_for_alias(c.arrow), nullable=c.null)
+            for c in columns_of(record)
+        ]
+    )
+
+
+def table_of(record: type[Record], rows: Sequence[Record]) -> pa.Table:
+    """The Arrow table of rows of one record."""
+    columns = columns_of(record)
+    schema = schema_of(record)
+    arrays = [pa.array([getattr(row, c.field) for row in rows], schema.field(c.name).type) for c in columns]
+    return pa.Table.from_arrays(arrays, schema=schema)
+
+
+@dataclass(frozen=True, slots=True)
+class Stamp:
+    """What a stored table says of itself: the digest of its unit and the hash of its rows, hexadecimal."""
+
+    digest: str
+    content: str
+
+
+class _Hashing(io.BytesIO):
+    """Bytes that are hashed while they are written."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.hash = hashlib.sha256()
+
+    def write(self, data: Any) -> int:  # Any: whatever buffer Arrow hands over
+        self.hash.update(data)
+        return super().write(data)
+
+
+def encode_table(table: pa.Table, digest: str = "") -> tuple[bytes, str]:
+    """Parquet bytes of a table and the hash of its rows (of its column names, types and encoded pages)."""
+    plain = table.combine_chunks().replace_schema_metadata(None)
+    sink = _Hashing()
+    sink.hash.update(str(plain.schema).encode())
+    with pq.ParquetWriter(sink, plain.schema, compression="zstd") as writer:
+        writer.write_table(plain, row_group_size=ROW_GROUP_ROWS)
+        content = sink.hash.hexdigest()
+        writer.add_key_value_metadata({"mhmd.digest": digest, "mhmd.content": content})
+    return sink.getvalue(), content
+
+
+def content_of(table: pa.Table) -> str:
+    """The hash of a table's rows, equal to the `content` stamp that storing it would give."""
+    return encode_table(table)[1]
+
+
+class Storage:
+    """A folder, or an fsspec URL such as `s3://bucket/prefix`; paths inside it are relative and use `/`."""
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+        self.fs, root = fsspec.core.url_to_fs(url)
+        self.root = root.rstrip("/")
+        self.local = isinstance(self.fs, LocalFileSystem)
+
+    def path(self, name: str) -> str:
+        """The full path of `name` in the file system of the URL."""
+        return posixpath.join(self.root, name)
+
+    def exists(self, name: str) -> bool:
+        return bool(self.fs.exists(self.path(name)))
+
+    def names(self, folder: str, suffix: str) -> list[str]:
+        """Names of the files in `folder` that end in `suffix`, without it, sorted. Empty where there is no folder."""
+        try:
+            found = self.fs.ls(self.path(folder), detail=False, **({} if self.local else {"refresh": True}))
+        except FileNotFoundError:
+            return []
+        files = [posixpath.basename(path) for path in found]
+        return sorted(f.removesuffix(suffix) for f in files if f.endswith(suffix) and not f.startswith("."))
+
+    def read(self, name: str, offset: int = 0, size: int | None = None) -> bytes:
+        """Bytes of a file, or `size` of them from `offset`."""
+        with self._told(name, "read"):
+            end = None if size is None else offset + size
+            return bytes(self.fs.cat_file(self.path(name), start=offset, end=end))
+
+    def table(self, name: str, columns: Sequence[str] | None = None) -> pa.Table:
+        """The rows of a Parquet file, without its stamps."""
+        with self._told(name, "read"), self.fs.open(self.path(name), "rb") as file:
+            table = pq.read_table(file, columns=None if columns is None else list(columns))
+        return table.replace_schema_metadata(None)
+
+    def stamp(self, name: str) -> Stamp | None:
+        """The stamps of a stored table; None when there is no such file. Rows that others wrote are hashed now."""
+        try:
+            with self.fs.open(self.path(name), "rb") as file:
+                metadata = pq.read_metadata(file).metadata or {}
+        except FileNotFoundError:
+            return None
+        except (pa.ArrowInvalid, OSError) as error:
+            raise StorageError(
+                f"{self.path(name)}: {error}", wanted="a Parquet table", do="delete it and make it again"
+            ) from None
+        if b"mhmd.content" in metadata:
+            return Stamp(metadata[b"mhmd.digest"].decode(), metadata[b"mhmd.content"].decode())
+        return Stamp("", content_of(self.table(name)))
+
+    def write_table(self, name: str, table: pa.Table, digest: str = "") -> None:
+        """Store a table with its stamps, whole or not at all."""
+        self.write(name, encode_table(table, digest)[0])
+
+    def write(self, name: str, data: bytes) -> None:
+        """Store bytes, whole or not at all."""
+        with self._told(name, "write"):
+            if not self.local:
+                self.fs.pipe_file(self.path(name), data)
+                return
+            path = Path(self.path(name))
+            path.parent.mkdir(parents=True, exist_ok=True)
+            _drop_leftovers(path.parent, path.name)
+            partial = path.with_name(f"{PARTIAL}{path.name}.{os.getpid()}")
+            try:
+                with partial.open("wb") as file:
+                    file.write(data)
+                    _sync(file)
+                partial.replace(path)
+                _sync_folder(path.parent)
+            finally:
+                partial.unlink(missing_ok=True)
+
+    def adopt(self, file: Path, name: str) -> None:
+        """Take a finished, fsynced local file in under `name`; the file is gone afterwards."""
+        with self._told(name, "write"):
+            if self.local:
+                target = Path(self.path(name))
+                target.parent.mkdir(parents=True, exist_ok=True)
+                file.replace(target)
+                _sync_folder(target.parent)
+            else:
+                self.fs.put_file(str(file), self.path(name))
+                file.unlink()
+
+    def remove(self, name: str) -> None:
+        """Remove a file if it is there."""
+        if self.exists(name):
+            self.fs.rm_file(self.path(name))
+
+    def scratch(self, folder: str, unit: str) -> Path:
+        """A new temporary file near `folder` for one unit; leftovers of the unit's killed runs are removed."""
+        if not self.local:
+            handle, path = tempfile.mkstemp(prefix=f"mhmd-{unit}-")
+            os.close(handle)
+            return Path(path)
+        parent = Path(self.path(folder))
+        with self._told(folder, "write"):
+            parent.mkdir(parents=True, exist_ok=True)
+        _drop_leftovers(parent, unit)
+        return parent / f"{PARTIAL}{unit}.{os.getpid()}"
+
+    @contextmanager
+    def _told(self, name: str, verb: str) -> Iterator[None]:
+        try:
+            yield
+        except (OSError, pa.ArrowInvalid) as error:
+            reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+            raise StorageError(
+                f"cannot {verb} {self.path(name)}: {reason}",
+                wanted=f"to {verb} it whole",
+                do="mend that and run the same command again; what is done stays done",
+            ) from error
+
+
+class TarWriter:
+    """A tar written front to back with nothing in it but names and bytes: same members, same bytes."""
+
+    def __init__(self, file: Path) -> None:
+        self.file = file
+        self.hash = hashlib.sha256()
+        self.size_bytes = 0
+        self._out = file.open("wb")
+
+    def add(self, name: str, data: bytes) -> int:
+        """Append a member and return the offset of its data in the tar, in bytes."""
+        info = tarfile.TarInfo(name)
+        info.size, info.mode, info.mtime = len(data), 0o644, 0
+        self._write(info.tobuf(tarfile.PAX_FORMAT))
+        offset = self.size_bytes
+        self._write(data)
+        self._write(bytes(-len(data) % BLOCK_BYTES))
+        return offset
+
+    def close(self) -> str:
+        """Finish the tar, fsync it and return the SHA-256 of its bytes, hexadecimal."""
+        self._write(bytes(2 * BLOCK_BYTES))
+        _sync(self._out)
+        self._out.close()
+        return self.hash.hexdigest()
+
+    def discard(self) -> None:
+        """Drop what was written."""
+        self._out.close()
+        self.file.unlink(missing_ok=True)
+
+    def _write(self, data: bytes) -> None:
+        self._out.write(data)
+        self.hash.update(data)
+        self.size_bytes += len(data)
+
+
+def _drop_leftovers(folder: Path, name: str) -> None:
+    """Remove what runs that were killed left of the temporary files for `name`; one run at a time is assumed."""
+    for leftover in folder.glob(f"{PARTIAL}{name}.*"):
+        leftover.unlink(missing_ok=True)
+
+
+def _sync(file: IO[bytes]) -> None:
+    file.flush()
+    os.fsync(file.fileno())
+
+
+def _sync_folder(folder: Path) -> None:
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

@@ -1,0 +1,1 @@
+"""Stages that misbehave, for the watchdog."""

@@ -1,0 +1,54 @@
+"""Units run in children under a watchdog; what they do cannot take the run with it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from mhmd.execute import StageBug, Watchdog
+from mhmd.make import Made, make
+from mhmd.records import Failure, Frame
+from mhmd.stage import Where
+from mhmd.storage import Storage, schema_of
+from tests.fakes import bugs, dies, eats, hangs
+from tests.fakes.common import NoKnobs
+
+
+@pytest.fixture
+def workspace(tmp_path: Path) -> Where:
+    """Three films with frames tables that have no rows."""
+    for film in ("a", "bad", "c"):
+        Storage(str(tmp_path)).write_table(f"frames/{film}.parquet", schema_of(Frame).empty_table(), "x")
+        for table in ("films", "shots"):
+            Storage(str(tmp_path)).write_table(f"{table}/{film}.parquet", schema_of(Frame).empty_table(), "x")
+    return Where(str(tmp_path))
+
+
+def fates(made: Made) -> dict[str, str]:
+    return {outcome.unit: outcome.error or outcome.status for outcome in made.outcomes}
+
+
+@pytest.mark.parametrize("on", ["serial", "processes"])
+def test_a_unit_that_hangs_is_ended_and_the_others_go_on(workspace: Where, on: str) -> None:
+    made = make(hangs.STAGE, NoKnobs(), workspace, on=on, workers=2, watchdog=Watchdog(stall_s=3))
+    assert fates(made) == {"a": "made", "bad": "Stalled", "c": "made"}
+
+
+def test_a_unit_that_eats_memory_is_ended_and_the_others_go_on(workspace: Where) -> None:
+    made = make(eats.STAGE, NoKnobs(), workspace, workers=2, watchdog=Watchdog(memory_bytes=400_000_000))
+    assert fates(made) == {"a": "made", "bad": "TooMuchMemory", "c": "made"}
+
+
+def test_a_unit_whose_process_dies_is_named_and_counted(workspace: Where) -> None:
+    for attempt in (1, 2):
+        made = make(dies.STAGE, NoKnobs(), workspace, workers=1)
+        assert fates(made) == {"a": "made" if attempt == 1 else "fresh", "bad": "WorkerDied", "c": fates(made)["a"]}
+        rows = Storage(workspace.data).table(f"{Failure.TABLE}/fake/bad.parquet").to_pylist()
+        assert [(row["class"], row["attempt"]) for row in rows] == [("WorkerDied", attempt)]
+
+
+def test_a_bug_is_a_traceback(workspace: Where) -> None:
+    with pytest.raises(StageBug, match=r"(?s)tests/fakes/bugs\.py.*ZeroDivisionError"):
+        make(bugs.STAGE, NoKnobs(), workspace, workers=2)
+    assert not Storage(workspace.data).exists(f"{Failure.TABLE}/fake/bad.parquet")
