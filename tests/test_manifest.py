@@ -1,0 +1,235 @@
+"""Manifests: what is accepted, and that everything wrong is told at once by row and column."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pandas as pd
+import pyarrow as pa
+import pytest
+
+from mhmd.errors import ManifestError
+from mhmd.manifest import read_films, read_labels, read_splits, read_taxonomy, write_splits
+from mhmd.records import MANIFESTS, FilmEntry, LabelEntry, columns_of
+from mhmd.resources import resource
+from mhmd.splits import deal, forced_splits
+from mhmd.storage import schema_of
+
+TAXONOMY = read_taxonomy(resource("manifests/labels.parquet"))
+
+
+def written(folder: Path, **columns: object) -> Path:
+    path = folder / "given.parquet"
+    pd.DataFrame(columns).to_parquet(path, index=False)
+    return path
+
+
+def refusal(path: Path, read: object = read_films) -> str:
+    with pytest.raises(ManifestError) as caught:
+        read(path, TAXONOMY) if read is read_labels else read(path)  # type: ignore[operator]
+    assert str(path) in caught.value.found
+    assert "\n" not in str(caught.value)
+    return caught.value.found.removeprefix(f"{path}: ")
+
+
+def test_films_get_absolute_paths_and_all_columns(tmp_path: Path) -> None:
+    paths = ["films/a.mp4", "/archive/b.mkv", "s3://bucket/c.mp4"]
+    table = read_films(written(tmp_path, film_id=["a", "b", "c-1"], title=["A", "B", "B"], path=paths, year=[1, 2, 3]))
+    assert table["path"].to_pylist() == [str(tmp_path / "films/a.mp4"), *paths[1:]]
+    assert table.column_names == [*(column.name for column in columns_of(FilmEntry)), "year"]
+    assert table.schema.field("split").type == pa.string()
+    assert table["split"].null_count == 3
+
+
+def test_csv_and_parquet_give_the_same_rows(tmp_path: Path) -> None:
+    frame = pd.DataFrame(
+        [("007", "NA", "1.mp4", None), ("na", 'Zwölf, "Uhr"\nMittags', "2.mp4", "val")],
+        columns=["film_id", "title", "path", "split"],
+    )
+    frame.to_csv(tmp_path / "films.csv", index=False, encoding="utf-8-sig")
+    frame.to_parquet(tmp_path / "films.parquet")
+    assert read_films(tmp_path / "films.csv").equals(read_films(tmp_path / "films.parquet"))
+
+
+def test_long_csv_with_line_breaks_in_its_cells(tmp_path: Path) -> None:
+    title = "A\n" * 40 + "Z"
+    frame = pd.DataFrame({"film_id": [str(n) for n in range(30_000)], "title": title, "path": "1.mp4"})
+    frame.to_csv(tmp_path / "films.csv", index=False)
+    assert set(read_films(tmp_path / "films.csv")["title"].to_pylist()) == {title}
+
+
+def test_numbers_of_csv(tmp_path: Path) -> None:
+    path = tmp_path / "labels.csv"
+    path.write_text("film_id,start_s,end_s,garment,by\na,1,2.5,formal,me\nb,,,formal,\n")
+    table = read_labels(path, TAXONOMY)
+    assert table["start_s"].to_pylist() == [1.0, None]
+    assert table.schema.field("end_s").type == pa.float64()
+    path.write_text("film_id,start_s,end_s,garment\na,one,2,formal\na,0,inf,formal\n")
+    assert refusal(path, read_labels) == (
+        "row 1, start_s: 'one' is not a finite number; row 2, end_s: 'inf' is not a finite number"
+    )
+
+
+def test_missing_columns_are_named(tmp_path: Path) -> None:
+    assert (
+        refusal(written(tmp_path, film=["a"], title=["A"])) == "no column film_id, no column path; it has film, title"
+    )
+
+
+def test_wrong_types_are_named(tmp_path: Path) -> None:
+    assert refusal(written(tmp_path, film_id=[1], title=["A"], path=["a"])) == "column film_id: is int64, not string"
+    path = written(tmp_path, film_id=["a"], start_s=["1"], end_s=[True], era=["After WWII"])
+    assert refusal(path, read_labels) == (
+        "column end_s: is bool, not float64; column start_s: is large_string, not float64"
+    )
+
+
+def test_categories_and_integers_are_as_good(tmp_path: Path) -> None:
+    path = written(tmp_path, film_id=pd.Categorical(["a"]), start_s=[1], end_s=[2], era=pd.Categorical(["After WWII"]))
+    row = read_labels(path, TAXONOMY).to_pylist()[0]
+    assert (row["film_id"], row["start_s"], row["era"]) == ("a", 1.0, "After WWII")
+
+
+def test_everything_wrong_with_films_is_told_at_once(tmp_path: Path) -> None:
+    path = written(
+        tmp_path,
+        film_id=["a", "a", "B c", "d"],
+        title=["A", "A", "B", "D"],
+        path=["1", "2", "3", "4"],
+        split=[None, "training", "val", None],
+        color_matrix=[None, None, None, "bt707"],
+    )
+    assert refusal(path).split("; ") == [
+        "row 2, film_id: 'a' stands in a row above, too",
+        "row 2, split: 'training' is none of train, val, test",
+        "row 3, film_id: 'B c' is not of [a-z0-9_-]",
+        "row 4, color_matrix: 'bt707' is none of bt601, bt709, bt2020",
+    ]
+
+
+def test_empty_and_padded_cells(tmp_path: Path) -> None:
+    path = written(tmp_path, film_id=["a", None, "c"], title=["A ", "B", ""], path=["1", "2", "3"])
+    assert refusal(path).split("; ") == [
+        "row 1, title: 'A ' has blanks around it",
+        "row 2, film_id: is empty",
+        "row 3, title: is empty",
+    ]
+
+
+def test_no_more_than_fifty_problems(tmp_path: Path) -> None:
+    told = refusal(written(tmp_path, film_id=["A"] * 60, title=["A"] * 60, path=["1"] * 60)).split("; ")
+    assert (len(told), told[-1]) == (51, "and more")
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "reason"),
+    [
+        ("films.parquet", b"film_id,title,path\n", "Parquet magic bytes not found"),
+        ("films.csv", b"film_id,title,path\na,A\n", "Expected 3 columns, got 2"),
+        ("films.csv", b"film_id,title,path\na,\xff,1\n", "invalid UTF8"),
+        ("films.csv", b"", "Empty CSV file"),
+        ("films.csv", b"film_id,title,path,path\na,A,1,2\n", "column path twice"),
+        ("films.xlsx", b"", "ends in '.xlsx'"),
+        ("films.parquet", None, "no file"),
+    ],
+)
+def test_files_that_are_no_tables(tmp_path: Path, name: str, content: bytes | None, reason: str) -> None:
+    path = tmp_path / name
+    if content is not None:
+        path.write_bytes(content)
+    with pytest.raises(ManifestError, match=reason) as caught:
+        read_films(path)
+    assert str(path) in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_everything_wrong_with_labels_is_told_at_once(tmp_path: Path) -> None:
+    rows = [
+        {"film_id": "a", "start_s": 5.0, "end_s": 5.0, "era": "After WWII"},
+        {"film_id": "a", "start_s": 5.0, "era": "After WWII"},
+        {"film_id": "a", "end_s": 5.0, "era": "After WWII"},
+        {"film_id": "a", "start_s": -1.0, "end_s": 5.0, "era": "after wwii"},
+        {"film_id": "a", "frame_id": "b_0000000001", "nationality": "Narnia"},
+        {"film_id": "a", "frame_id": "a_0000000001", "start_s": 1.0, "end_s": 2.0, "era": "After WWII"},
+        {"film_id": "a", "confidence": 0.5},
+        {"film_id": "a", "era": "Before WWII", "nationality": "America", "garment": "non-formal", "confidence": 1.5},
+    ]
+    assert refusal(written(tmp_path, **pd.DataFrame(rows)), read_labels).split("; row ") == [
+        "row 1, end_s: 5 is not after start_s",
+        "2, end_s: is empty beside a start_s",
+        "3, start_s: is empty beside an end_s",
+        "4, era: 'after wwii' is not in the taxonomy, did you mean 'After WWII'?",
+        "4, start_s: -1 is below 0",
+        "5, frame_id: 'b_0000000001' is no frame of this row's film",
+        "5, nationality: 'Narnia' is not in the taxonomy",
+        "6, frame_id: 'a_0000000001' stands beside a range",
+        "7, era: is empty, and nationality and garment, too",
+        "8, confidence: 1.5 is not between 0 and 1",
+        "8, garment: no label is Before WWII / America / non-formal; garments there: military uniform, formal",
+    ]
+
+
+def test_a_labels_manifest_without_rows(tmp_path: Path) -> None:
+    path = tmp_path / "labels.csv"
+    path.write_text("film_id,era\n")
+    assert read_labels(path, TAXONOMY).schema.equals(
+        pa.schema([field.with_nullable(True) for field in schema_of(LabelEntry)])
+    )
+
+
+@pytest.mark.parametrize("name", ["splits.parquet", "splits.csv"])
+def test_splits_come_back_as_written(tmp_path: Path, name: str) -> None:
+    path = tmp_path / "new" / name
+    write_splits(path, {"Zwölf, Uhr": "train", "Anna": "val"})
+    first = path.read_bytes()
+    assert read_splits(path).to_pylist() == [
+        {"title": "Anna", "split": "val"},
+        {"title": "Zwölf, Uhr", "split": "train"},
+    ]
+    write_splits(path, {"Anna": "val", "Zwölf, Uhr": "train"})
+    assert path.read_bytes() == first
+    assert [file.name for file in path.parent.iterdir()] == [name]
+
+
+def test_wrong_splits_are_refused(tmp_path: Path) -> None:
+    path = written(tmp_path, title=["A", "A"], split=["dev", "val"])
+    assert refusal(path, read_splits) == (
+        "row 1, split: 'dev' is none of train, val, test; row 2, title: 'A' stands in a row above, too"
+    )
+    with pytest.raises(ManifestError, match=r"ends in '\.txt'"):
+        write_splits(tmp_path / "splits.txt", {})
+
+
+def test_wrong_taxonomies_are_refused(tmp_path: Path) -> None:
+    path = written(tmp_path, label_id=[0, 2], era=["e", "e"], nationality=["n", "n"], garment=["g", "g"], images=[1, 1])
+    assert refusal(path, read_taxonomy) == (
+        "row 2, garment: 'g' stands with the same era and nationality in a row above; "
+        "row 2, label_id: is 2, but labels are numbered 0, 1, 2 … in their order"
+    )
+    path = written(tmp_path, label_id=[0.5], era=["e"], nationality=["n"], garment=["g"], images=[1])
+    assert refusal(path, read_taxonomy) == "row 1, label_id: 0.5 is not a whole number"
+
+
+def test_the_readme_names_every_column() -> None:
+    text = resource("manifests/README.md").read_text()
+    for record in MANIFESTS:
+        section = text.split(f"## {record.TABLE[0].upper()}{record.TABLE[1:]}")[1].split("\n## ")[0]
+        for column in columns_of(record):
+            wanted = f"| `{column.name}` | {column.arrow} | {'may be empty' if column.null else 'yes'} |"
+            assert wanted in section, (record.TABLE, wanted)
+
+
+def test_the_examples_are_valid_and_fit_each_other() -> None:
+    films = read_films(resource("manifests/films.example.parquet"))
+    labels = read_labels(resource("manifests/labels.example.parquet"), TAXONOMY)
+    splits = read_splits(resource("manifests/splits.example.parquet"))
+    assert set(labels["film_id"].to_pylist()) <= set(films["film_id"].to_pylist())
+    titles = sorted(set(films["title"].to_pylist()))
+    existing = dict(zip(splits["title"].to_pylist(), splits["split"].to_pylist(), strict=True))
+    assert sorted(deal_of(films, existing)) == titles == sorted(existing)
+
+
+def deal_of(films: pa.Table, existing: dict[str, str]) -> dict[str, str]:
+    from mhmd.splits import SplitConfig
+
+    return deal(films["title"].to_pylist(), forced=forced_splits(films), existing=existing, config=SplitConfig())
