@@ -1,0 +1,99 @@
+"""Opening a film's file, which may be anything: only containers that hold their own frames are let in."""
+
+from __future__ import annotations
+
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from mhmd.errors import FilmMissing, FilmUnreadable
+
+if TYPE_CHECKING:
+    from av.container import InputContainer
+    from av.video.stream import VideoStream
+
+CONTAINERS = ("mov", "matroska", "avi", "mpegts", "mpeg", "mxf", "flv", "asf", "ogg", "dv", "nut", "gxf", "wtv")
+"""FFmpeg's names of the containers let in. Playlists, concat scripts, SDP and picture patterns name other files."""
+
+MAX_PIXELS = 8192 * 8192
+"""Largest frame that is decoded, px: twice an 8K scan. A damaged or hostile header can declare any size."""
+
+
+@contextmanager
+def opened(path: Path) -> Iterator[tuple[InputContainer, VideoStream]]:
+    """The film's container and its main video stream, closed again at the end.
+
+    Whatever FFmpeg raises inside comes out as FilmUnreadable.
+    Raises FilmMissing when there is no such file, FilmUnreadable when it is not a film that can be decoded.
+    """
+    import av
+
+    _check_file(path)
+    try:
+        with av.open(_url(path), options=_options(), metadata_errors="replace") as container:
+            yield container, _main_video(container, path)
+    except av.FFmpegError as error:
+        refused = isinstance(error, av.ArgumentError)  # how FFmpeg turns down what is not on the list
+        told = "a container that is not let in" if refused else error.strerror or type(error).__name__
+        raise FilmUnreadable(
+            f"{path}: {told}",
+            wanted=f"a film in a container that holds its own frames ({', '.join(CONTAINERS)})",
+            do="check that it plays, and remux or convert it",
+        ) from error
+
+
+def _url(path: Path) -> str:
+    """Without the prefix, FFmpeg takes what stands before a colon for a protocol and a leading dash for an option."""
+    return f"file:{path.absolute()}"
+
+
+def _options() -> dict[str, str]:
+    return {
+        "protocol_whitelist": "file",
+        "format_whitelist": ",".join(CONTAINERS),
+        "max_pixels": str(MAX_PIXELS),
+    }
+
+
+def _check_file(path: Path) -> None:
+    try:
+        status = path.stat()
+    except (FileNotFoundError, NotADirectoryError):
+        raise FilmMissing(f"no file {path}", wanted="a film's file", do="correct the path in the manifest") from None
+    except OSError as error:
+        raise FilmMissing(
+            f"{path}: {error.strerror}", wanted="a file that can be reached", do="correct the path or its permissions"
+        ) from error
+    if stat.S_ISDIR(status.st_mode):
+        raise FilmMissing(f"{path} is a folder", wanted="a film's file", do="name the file in it")
+    if not stat.S_ISREG(status.st_mode):
+        raise FilmUnreadable(f"{path} is not a regular file", wanted="a film's file", do="copy the film into a file")
+    if status.st_size == 0:
+        raise FilmUnreadable(f"{path} is empty", wanted="a film's file", do="copy the film again")
+
+
+def _main_video(container: InputContainer, path: Path) -> VideoStream:
+    from av.stream import Disposition
+    from av.video.stream import VideoStream
+
+    kinds = ", ".join(sorted({stream.type for stream in container.streams})) or "nothing"
+    stream = container.streams.best("video")
+    if not isinstance(stream, VideoStream) or stream.disposition & Disposition.attached_pic:
+        raise FilmUnreadable(
+            f"{path} has no video stream, only: {kinds}", wanted="a film", do="take it out of the films manifest"
+        )
+    context = stream.codec_context
+    if context is None:
+        raise FilmUnreadable(
+            f"{path}: no decoder for its video",
+            wanted="a codec that FFmpeg decodes, without copy protection",
+            do="convert the film",
+        )
+    # One thread a film: in a damaged stream, what frame threads give differs from run to run, and what slice threads
+    # give differs with their number. Films are the units that run in parallel.
+    stream.thread_type = "NONE"
+    context.thread_count = 1
+    context.options = {"max_pixels": str(MAX_PIXELS)}
+    return stream

@@ -1,0 +1,53 @@
+"""Pictures: to and from JPEG, and scaled down."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from mhmd.errors import PictureError
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+
+def encode_jpeg(rgb: NDArray[np.uint8], quality: int = 95) -> bytes:
+    """The JPEG of an RGB picture H×W×3. Chroma is kept at full size (4:4:4), because colour is what is learned."""
+    from mhmd.media.opencv import cv2
+
+    done, data = cv2.imencode(
+        ".jpg",
+        cv2.cvtColor(rgb, cv2.COLOR_RGB2BGR),
+        [
+            cv2.IMWRITE_JPEG_QUALITY,
+            quality,
+            cv2.IMWRITE_JPEG_SAMPLING_FACTOR,
+            cv2.IMWRITE_JPEG_SAMPLING_FACTOR_444,
+        ],
+    )
+    assert done, f"OpenCV cannot encode a picture of shape {rgb.shape}"
+    return data.tobytes()
+
+
+def decode_jpeg(data: bytes) -> NDArray[np.uint8]:
+    """The RGB picture H×W×3 of a JPEG. Raises PictureError when it is none."""
+    import numpy as np
+
+    from mhmd.media.opencv import cv2
+
+    bgr = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR) if data else None
+    if bgr is None:
+        raise PictureError(f"{len(data)} bytes that are no JPEG", wanted="a JPEG", do="extract its film again")
+    return cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB).astype(np.uint8, copy=False)
+
+
+def shrink(picture: NDArray[np.uint8], short_side_px: int) -> NDArray[np.uint8]:
+    """The picture (H×W×3 or H×W) with this short side, averaged over areas; as it is when that is no smaller."""
+    from mhmd.media.opencv import cv2
+
+    height, width = picture.shape[:2]
+    scale = short_side_px / min(height, width)
+    if scale >= 1:
+        return picture
+    size = (max(1, round(width * scale)), max(1, round(height * scale)))
+    return cv2.resize(picture, size, interpolation=cv2.INTER_AREA).astype("uint8", copy=False)

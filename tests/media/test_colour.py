@@ -1,0 +1,108 @@
+"""Films of known colours, decoded with the matrix and range that they were made with."""
+
+from fractions import Fraction
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from mhmd.errors import FilmUnreadable, ManifestError
+from mhmd.media.colour import Colour, ToRgb, colour_of
+from mhmd.media.decode import Decoder
+from mhmd.media.probe import probe_film
+from tests.films import Coding, Picture, write_film
+
+SD, HD = (384, 288), (1280, 720)
+
+CODEC_ERROR = 1.2
+"""Mean Lab-ab error of 4:2:0 and the codec alone; a wrong matrix or range gives 2.5 and more."""
+
+
+def chart(size: tuple[int, int]) -> Picture:
+    """Patches of random colours, softened as a lens does."""
+    patches = np.random.default_rng(0).integers(20, 236, (8, 12, 3)).astype(np.uint8)
+    return cv2.GaussianBlur(cv2.resize(patches, size, interpolation=cv2.INTER_NEAREST), (0, 0), 4)
+
+
+def error(seen: Picture, meant: Picture) -> tuple[float, float]:
+    """Mean absolute errors of Lab: of L, and of a and b."""
+    labs = [cv2.cvtColor(picture.astype(np.float32) / 255, cv2.COLOR_RGB2Lab) for picture in (seen, meant)]
+    difference = np.abs(labs[0] - labs[1])
+    return float(difference[..., 0].mean()), float(difference[..., 1:].mean())
+
+
+def film_of(path: Path, size: tuple[int, int], coding: Coding) -> Path:
+    write_film(path, [chart(size)] * 2, [Fraction(k, 24) for k in range(3)], coding=coding)
+    return path
+
+
+def decoded(path: Path, colour: Colour) -> Picture:
+    return ToRgb(colour).picture(next(iter(Decoder(path, 0))).frame)
+
+
+CASES = {
+    "sd untagged": (SD, Coding(), ("bt601", "limited", "guessed")),
+    "hd untagged": (HD, Coding(matrix="bt709"), ("bt709", "limited", "guessed")),
+    "sd tagged 709": (SD, Coding(matrix="bt709", tagged=True), ("bt709", "limited", "tagged")),
+    "hd tagged 601": (HD, Coding(matrix="bt601", tagged=True), ("bt601", "limited", "tagged")),
+    "2020": (SD, Coding(matrix="bt2020", tagged=True), ("bt2020", "limited", "tagged")),
+    "full range": (SD, Coding(matrix="bt709", full_range=True, tagged=True), ("bt709", "full", "tagged")),
+    "full by format": (SD, Coding(pixel_format="yuvj420p", full_range=True), ("bt601", "full", "guessed")),
+    "10 bit": (HD, Coding(matrix="bt709", pixel_format="yuv420p10le"), ("bt709", "limited", "guessed")),
+    "4:4:4": (SD, Coding(pixel_format="yuv444p"), ("bt601", "limited", "guessed")),
+    "rgb": (SD, Coding(codec="ffv1", pixel_format="bgr0"), ("rgb", "full", "tagged")),
+}
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_colours_come_out_as_they_went_in(case: str, tmp_path: Path) -> None:
+    size, coding, expected = CASES[case]
+    path = film_of(tmp_path / "film.mkv", size, coding)
+    colour = probe_film(path).colour
+    assert (colour.matrix, colour.range, colour.source) == expected
+    lightness, ab = error(decoded(path, colour), chart(size))
+    assert ab < CODEC_ERROR
+    assert lightness < 0.4
+
+
+def test_the_measure_tells_a_wrong_matrix_and_a_wrong_range(tmp_path: Path) -> None:
+    path = film_of(tmp_path / "film.mp4", HD, Coding(matrix="bt709"))
+    assert error(decoded(path, Colour("bt601", "limited", "")), chart(HD))[1] > 2 * CODEC_ERROR
+    assert error(decoded(path, Colour("bt709", "full", "")), chart(HD))[0] > 2
+
+
+def test_the_manifest_goes_before_the_tag(tmp_path: Path) -> None:
+    path = film_of(tmp_path / "film.mp4", SD, Coding(matrix="bt709", tagged=True))
+    colour = probe_film(path, "bt601").colour
+    assert (colour.matrix, colour.source) == ("bt601", "manifest")
+    with pytest.raises(ManifestError, match="bt709"):
+        probe_film(path, "rec709")
+
+
+def test_gray_keeps_its_levels(tmp_path: Path) -> None:
+    gray = np.repeat(np.linspace(0, 255, 256).astype(np.uint8)[None, :, None], 64, axis=0).repeat(3, axis=2)
+    path = tmp_path / "film.mkv"
+    write_film(path, [gray], [Fraction(0), Fraction(1)], coding=Coding(codec="ffv1", pixel_format="gray"))
+    colour = probe_film(path).colour
+    assert colour.range == "full"
+    assert np.abs(decoded(path, colour).astype(int) - gray).max() <= 1
+
+
+def test_luma_spans_black_to_white_in_both_ranges(tmp_path: Path) -> None:
+    halves = np.zeros((64, 64, 3), np.uint8)
+    halves[:, 32:] = 255
+    for full in (False, True):
+        path = tmp_path / f"{full}.mkv"
+        write_film(path, [halves], [Fraction(0), Fraction(1)], coding=Coding(full_range=full, tagged=True))
+        luma = ToRgb(probe_film(path).colour).luma(next(iter(Decoder(path, 0))).frame)
+        assert luma[:, :28].max() <= 2
+        assert luma[:, 36:].min() >= 253
+
+
+def test_a_matrix_that_cannot_be_decoded_is_named(tmp_path: Path) -> None:
+    frame = next(iter(Decoder(film_of(tmp_path / "film.mp4", SD, Coding()), 0))).frame
+    frame.colorspace = 8  # YCgCo
+    with pytest.raises(FilmUnreadable, match="number 8"):
+        colour_of(frame)
+    assert colour_of(frame, "bt601").matrix == "bt601"

@@ -1,0 +1,66 @@
+"""Hashes as imagehash gives them, and pairs against brute force."""
+
+import cv2
+import imagehash
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from PIL import Image
+
+from mhmd import hashing
+from mhmd.hashing import pairs_within, phash
+from mhmd.media.jpeg import decode_jpeg, encode_jpeg
+from tests.films import scene_texture
+
+
+@pytest.mark.parametrize("size", [(96, 64), (32, 32), (640, 360)])
+def test_the_hash_is_that_of_imagehash(size: tuple[int, int]) -> None:
+    for seed in range(8):
+        picture = scene_texture(seed, size)
+        expected = imagehash.phash(Image.fromarray(picture))
+        value = phash(picture)
+        assert value == int(str(expected), 16)
+        bits = [value >> (63 - bit) & 1 for bit in range(64)]
+        assert bits == expected.hash.flatten().tolist()
+
+
+def test_small_changes_move_few_bits_other_pictures_many() -> None:
+    picture, other = scene_texture(1, (192, 108)), scene_texture(2, (192, 108))
+    near = decode_jpeg(encode_jpeg(cv2.resize(picture, (160, 90), interpolation=cv2.INTER_AREA), 80))
+    hashes = [phash(each) for each in (picture, near, other)]
+    assert all(isinstance(value, int) and 0 <= value < 2**64 for value in hashes)
+    assert (hashes[0] ^ hashes[1]).bit_count() <= 8
+    assert (hashes[0] ^ hashes[2]).bit_count() >= 16
+
+
+@pytest.mark.parametrize("level", [0, 128, 255])
+def test_pictures_without_structure_have_no_hash(level: int) -> None:
+    noise = np.random.default_rng(0).normal(level, 3, (108, 192, 3)).clip(0, 255).astype(np.uint8)
+    assert phash(np.full((108, 192, 3), level, np.uint8)) is None
+    assert phash(noise) is None
+    noise[30:70, 60:120] = 90 if level == 128 else 128
+    assert phash(noise) is not None
+
+
+@given(st.lists(st.integers(0, 2**64 - 1) | st.integers(0, 15), max_size=40), st.integers(0, 64))
+def test_pairs_are_those_of_brute_force(values: list[int], radius: int) -> None:
+    expected = [
+        (i, j, (values[i] ^ values[j]).bit_count())
+        for i in range(len(values))
+        for j in range(i + 1, len(values))
+        if (values[i] ^ values[j]).bit_count() <= radius
+    ]
+    i, j, distance = pairs_within(np.array(values, np.uint64), radius)
+    assert [*zip(i.tolist(), j.tolist(), distance.tolist(), strict=True)] == expected
+
+
+def test_pairs_across_blocks() -> None:
+    count = hashing.BLOCK_COLUMNS + hashing.BLOCK_ROWS + 7
+    values = np.random.default_rng(0).integers(0, 2**64, count, np.uint64)
+    twins = [(3, count - 1), (hashing.BLOCK_ROWS - 1, hashing.BLOCK_ROWS), (5, hashing.BLOCK_COLUMNS)]
+    for first, second in twins:
+        values[second] = values[first] ^ np.uint64(0b101)
+    i, j, distance = pairs_within(values, 4)
+    assert [*zip(i.tolist(), j.tolist(), strict=True)] == sorted(twins)
+    assert distance.tolist() == [2, 2, 2]

