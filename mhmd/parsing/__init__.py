@@ -1,0 +1,1 @@
+"""Human parsing: which pixel is hair, skin, clothes. A parser is chosen by name."""
