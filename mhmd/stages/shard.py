@@ -1,0 +1,181 @@
+"""shard: kept frames, their masks and labels → tars of one split each, with all that tells what is in them."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any
+
+from pydantic import Field
+
+from mhmd.config import Config
+from mhmd.errors import MissingInput
+from mhmd.records import (
+    FilmEntry,
+    Frame,
+    Label,
+    LabelName,
+    Mask,
+    Record,
+    SampleInfo,
+    SampleRow,
+    Screening,
+    SplitEntry,
+    Verdict,
+    columns_of,
+)
+from mhmd.stage import Stage
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from mhmd.inputs import Inputs
+    from mhmd.sink import DatasetSink
+    from mhmd.taxonomy import Taxonomy
+
+MIB = 1 << 20
+
+
+class ShardConfig(Config):
+    """Knobs of `shard`."""
+
+    shard_mb: int = Field(384, ge=1, le=4096, description="A shard is closed when it would grow over this (MiB)")
+    seed: int = Field(0, ge=0, description="Order of the samples in a split, which mixes films")
+
+
+def cut(sizes: Sequence[int], limit: int) -> Iterator[range]:
+    """Consecutive ranges of positions whose sizes sum to at most `limit`; a larger one stands alone."""
+    start, total = 0, 0
+    for position, size in enumerate(sizes):
+        if position > start and total + size > limit:
+            yield range(start, position)
+            start, total = position, 0
+        total += size
+    if len(sizes) > start:
+        yield range(start, len(sizes))
+
+
+def mixed(keys: Sequence[str], seed: int) -> list[int]:
+    """Positions of the keys in an order drawn from the seed and each key alone."""
+    drawn = [hashlib.sha256(f"{seed}:{key}".encode()).digest() for key in keys]
+    return sorted(range(len(keys)), key=drawn.__getitem__)
+
+
+def assemble(inputs: Inputs, taxonomy: Taxonomy) -> pd.DataFrame:
+    """A row for every kept frame: the columns of `SampleInfo`, `image_ref` and `mask_ref`, in order of the key.
+
+    Raises MissingInput when a table does not cover the frames, or a title has no split.
+    """
+    import pyarrow.compute as pc
+
+    passing = inputs.rows(Screening).filter(pc.field("rejected_by").is_null())
+    verdicts = inputs.rows(Verdict, columns=("frame_id", "kept"))
+    if sorted(verdicts["frame_id"].to_pylist()) != sorted(passing["frame_id"].to_pylist()):
+        raise _older(Verdict, "are not of the frames that pass screening now")
+    geometry = ("width", "height", "crop_x", "crop_y", "crop_w", "crop_h")
+    frames = inputs.rows(Frame, columns=("film_id", "frame_id", "shot", "time_s", *geometry, "ref")).to_pandas()
+    kept = verdicts.filter(pc.field("kept"))["frame_id"].to_pandas()
+    rows = frames.rename(columns={"ref": "image_ref"}).merge(kept, on="frame_id")
+    labels = inputs.rows(Label, columns=("frame_id", "label_id", "era", "nationality", "garment"))
+    masks = inputs.rows(Mask, columns=("frame_id", "ref", "parser", "person_share", "clothes_share"))
+    for record, table in ((Label, labels), (Mask, masks.rename_columns({"ref": "mask_ref"}))):
+        rows = rows.merge(table.to_pandas(), on="frame_id", how="left", validate="one_to_one", indicator="found")
+        if (rows.pop("found") != "both").any():
+            raise _older(record, "do not cover all kept frames")
+    if rows["parser"].nunique() > 1:
+        raise _older(Mask, f"are of several parsers: {', '.join(sorted(rows['parser'].unique()))}")
+    for attribute in ("era", "nationality", "garment"):
+        rows[attribute] = rows[attribute].fillna("")
+        ids = {name: taxonomy.attribute_id(attribute, name) for name in rows[attribute].unique()}
+        rows[f"{attribute}_id"] = rows[attribute].map(ids)
+    rows = rows.merge(_splits(inputs), on="film_id")
+    rows["key"] = rows["frame_id"]
+    ordered: pd.DataFrame = rows.sort_values("key", ignore_index=True)
+    return ordered
+
+
+def _splits(inputs: Inputs) -> pd.DataFrame:
+    """Title and split of each film."""
+    films: pd.DataFrame = inputs.rows(FilmEntry, columns=("film_id", "title")).to_pandas()
+    films = films[films["film_id"].isin(inputs.films)]
+    films = films.merge(inputs.rows(SplitEntry, columns=("title", "split")).to_pandas(), on="title", how="left")
+    lost = sorted(films.loc[films["split"].isna(), "title"].unique())
+    if lost:
+        raise MissingInput(
+            f"no split for {', '.join(lost)}", wanted="one for every title", do="run `mhmd split` to extend the splits"
+        )
+    return films
+
+
+def _older(record: type[Record], how: str) -> MissingInput:
+    return MissingInput(
+        f"the {record.TABLE} {how}", wanted=f"{record.TABLE} made from them", do=f"run `mhmd {record.STAGE}` again"
+    )
+
+
+def run(inputs: Inputs, config: ShardConfig, sink: DatasetSink) -> None:
+    """Assemble the dataset of all films."""
+    from mhmd.card import card
+    from mhmd.splits import SPLITS
+    from mhmd.taxonomy import Taxonomy
+
+    taxonomy = Taxonomy.of(inputs.rows(LabelName))
+    rows = assemble(inputs, taxonomy)
+    shards: dict[str, list[str]] = {}
+    done = 0
+    for split in SPLITS:
+        part = rows[rows["split"] == split]
+        part = part.iloc[mixed(part["key"].tolist(), config.seed)]
+        sizes = [_size(image) + _size(mask) for image, mask in zip(part["image_ref"], part["mask_ref"], strict=True)]
+        shards[split] = []
+        for number, positions in enumerate(cut(sizes, config.shard_mb * MIB)):
+            shards[split].append(f"{split}-{number:06d}.tar")
+            _write(inputs, sink, shards[split][-1], part.iloc[positions.start : positions.stop])
+            done += len(positions)
+            sink.progress(done, len(rows))
+    counts = {split: int((rows["split"] == split).sum()) for split in SPLITS}
+    masks = inputs.rows(Mask, columns=("parser", "classes")).slice(0, 1).to_pylist()
+    named = inputs.rows(FilmEntry, columns=("film_id",))["film_id"].to_pylist()
+    stats = {
+        "samples": counts,
+        "shards": shards,
+        "parser": masks[0]["parser"] if masks else "",
+        "mask_classes": masks[0]["classes"] if masks else [],
+        "labels": [[label.era, label.nationality, label.garment] for label in taxonomy.labels],
+        "films": list(inputs.films),
+        "films_missing": sorted(set(named) - set(inputs.films)),
+    }
+    sink.json("stats.json", stats)
+    sink.file("README.md", card(rows, stats).encode())
+
+
+def _write(inputs: Inputs, sink: DatasetSink, shard: str, part: pd.DataFrame) -> None:
+    """Write one shard and its rows of `samples.parquet`."""
+    from mhmd.sample import Sample, members
+
+    sink.tar(shard)
+    names = [column.field for column in columns_of(SampleInfo)]
+    records = []
+    rows = zip(*(part[name].tolist() for name in names), strict=True)
+    for row, image_ref, mask_ref in zip(rows, part["image_ref"], part["mask_ref"], strict=True):
+        values: dict[str, Any] = dict(zip(names, row, strict=True))  # Any: a value of each column's type
+        sample = Sample(inputs.bytes(image_ref), inputs.bytes(mask_ref), SampleInfo(**values))
+        for member, data in members(sample):
+            sink.put(member, data)
+        records.append(SampleRow(**values, shard=shard))
+    sink.rows(records)
+
+
+def _size(ref: str) -> int:
+    return int(ref.rsplit(":", 1)[1])
+
+
+STAGE = Stage(
+    name="shard",
+    version=1,
+    config=ShardConfig,
+    scope="dataset",
+    reads=(Frame, Screening, Verdict, Label, Mask, FilmEntry, SplitEntry, LabelName),
+    writes=(SampleRow,),
+    run=run,
+)
