@@ -1,0 +1,283 @@
+"""What every stage keeps, shown on the whole way from films to shards."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import pandas as pd
+import pyarrow.parquet as pq
+import pytest
+
+from mhmd.build import How, build
+from mhmd.errors import MissingInput
+from mhmd.inputs import table_path
+from mhmd.make import Made, make
+from mhmd.recipe import Recipe, load_recipe
+from mhmd.records import FilmHash, Frame, Label, Mask, Screening, Verdict
+from mhmd.stage import Where
+from mhmd.stages import ORDER, stage
+from mhmd.storage import Storage
+from tests.films import Scene, make_film
+
+FILMS = ("alpha", "beta", "gamma")
+
+RECIPE = """
+[extract]
+interval_s = 0.25
+guard_s = 0.05
+[screen]
+min_sharpness = 50.0
+[dedup]
+radius = 6
+[split]
+seed = 0
+[shard]
+shard_mb = 1
+"""
+
+
+@dataclass(frozen=True)
+class World:
+    """Films, manifests and a recipe, and a workspace and a dataset made of them."""
+
+    root: Path
+
+    @property
+    def where(self) -> Where:
+        root = str(self.root)
+        return Where(
+            f"{root}/data", f"{root}/out", f"{root}/films.parquet", f"{root}/labels.parquet", f"{root}/splits.parquet"
+        )
+
+    def film(self, name: str, shots: list[Scene]) -> None:
+        make_film(self.root / f"{name}.mp4", shots)
+
+    def name_films(self, names: tuple[str, ...]) -> None:
+        """Write the manifests for these films, each a title of its own."""
+        rows = {"film_id": names, "title": [f"The {name}" for name in names], "path": [f"{name}.mp4" for name in names]}
+        pd.DataFrame(rows).to_parquet(self.root / "films.parquet")
+        labels = {"era": "During WWII", "nationality": "China", "garment": "formal"}
+        pd.DataFrame([{"film_id": name, **labels} for name in names]).to_parquet(self.root / "labels.parquet")
+
+    def recipe(self, old: str = "", new: str = "") -> Recipe:
+        """The recipe, with `new` in the place of `old`."""
+        assert old in RECIPE
+        (self.root / "recipe.toml").write_text(RECIPE.replace(old, new) if old else RECIPE)
+        return load_recipe(self.root / "recipe.toml")
+
+    def build(self, old: str = "", new: str = "", how: How | None = None) -> dict[str, Made]:
+        """Build everything, with `new` in the place of `old` in the recipe; what came of each stage."""
+        run = build(self.recipe(old, new), self.where, how or How("serial"), begin=lambda _: lambda _: None)
+        return {made.stage: made for made in run}
+
+    def bytes(self) -> dict[str, str]:
+        """Hash of every file that was made, but for caches."""
+        folders = (self.root / "data", self.root / "out")
+        files = (path for folder in folders for path in folder.rglob("*") if path.is_file())
+        return {
+            str(path.relative_to(self.root)): hashlib.sha256(path.read_bytes()).hexdigest()
+            for path in files
+            if path.parent.name != FilmHash.TABLE
+        }
+
+
+def made_units(made: dict[str, Made]) -> dict[str, set[str]]:
+    """Units that were made, by stage; stages in which all was fresh are left out."""
+    units = {name: {o.unit for o in of.outcomes if o.status == "made"} for name, of in made.items()}
+    return {name: of for name, of in units.items() if of}
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory: pytest.TempPathFactory) -> World:
+    """Three films: the second repeats a shot of the first, the third has a gray and a blurred one."""
+    world = World(tmp_path_factory.mktemp("world"))
+    world.film("alpha", [Scene(24, seed=0), Scene(24, seed=1), Scene(24, seed=2)])
+    world.film("beta", [Scene(24, seed=1), Scene(24, seed=4)])
+    world.film("gamma", [Scene(24, "gray", 5), Scene(24, "blurred", 6), Scene(24, seed=7)])
+    world.name_films(FILMS)
+    made = world.build()
+    assert {name: {o.status for o in of.outcomes} for name, of in made.items()} == {name: {"made"} for name in ORDER}
+    return world
+
+
+@pytest.fixture
+def world(built: World, tmp_path: Path) -> World:
+    """A copy of the built world that a test may change."""
+    shutil.copytree(built.root, tmp_path / "world")
+    return World(tmp_path / "world")
+
+
+def rows(world: World, record: type, film: str) -> pd.DataFrame:
+    return Storage(world.where.data).table(table_path(record, film)).to_pandas()
+
+
+def test_every_table_names_each_frame_once(built: World) -> None:
+    frames = pd.concat([rows(built, Frame, film) for film in FILMS])
+    assert len(frames) >= 3 * 4
+    assert frames["frame_id"].is_unique
+    for record in (Screening, Label, Mask):
+        of = pd.concat([rows(built, record, film) for film in FILMS])
+        assert of["frame_id"].tolist() == frames["frame_id"].tolist()
+    screenings = pd.concat([rows(built, Screening, film) for film in FILMS]).set_index("frame_id")["rejected_by"]
+    verdicts = pd.concat([rows(built, Verdict, film) for film in FILMS])
+    assert set(verdicts["frame_id"]) == set(screenings.index[screenings.isna()])
+    assert {"gray", "blurred"} <= set(screenings.dropna())
+    assert verdicts["kept"].any()
+    assert not verdicts["kept"].all()
+    samples = pq.read_table(built.root / "out" / "samples.parquet").to_pandas()
+    assert set(samples["key"]) == set(verdicts.loc[verdicts["kept"], "frame_id"])
+
+
+def test_a_second_run_makes_nothing(world: World) -> None:
+    world.build()  # the copy's films are other files of the same content: they are hashed, nothing else
+    before, times = world.bytes(), {path: path.stat().st_mtime_ns for path in world.root.rglob("*.parquet")}
+    assert made_units(world.build()) == {}
+    assert world.bytes() == before
+    assert {path: path.stat().st_mtime_ns for path in world.root.rglob("*.parquet")} == times
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "made"),
+    [
+        ("interval_s = 0.25", "interval_s = 0.3", {"extract", "screen", "dedup", "label", "parse", "shard"}),
+        ("min_sharpness = 50.0", "min_sharpness = 0.0", {"screen", "dedup", "shard"}),
+        ("min_sharpness = 50.0", "min_sharpness = 50.5", {"screen"}),  # rejects the same: nothing below changes
+        ("radius = 6", "radius = 0", {"dedup", "shard"}),
+        ("shard_mb = 1", "shard_mb = 2", {"shard"}),
+        ("seed = 0", "seed = 1", set()),  # titles that are dealt do not move
+    ],
+)
+def test_a_changed_knob_makes_this_stage_and_those_below(world: World, old: str, new: str, made: set[str]) -> None:
+    assert set(made_units(world.build(old, new))) == made
+    assert made_units(world.build(old, new)) == {}
+
+
+def test_a_changed_label_makes_its_film_and_the_shards(world: World) -> None:
+    labels = pd.read_parquet(world.root / "labels.parquet")
+    labels.loc[labels["film_id"] == "beta", "garment"] = "non-formal"
+    labels.to_parquet(world.root / "labels.parquet")
+    assert made_units(world.build()) == {"label": {"beta"}, "shard": {"corpus"}}
+
+
+def test_a_new_film_touches_itself_and_the_corpus(world: World) -> None:
+    before = world.bytes()
+    world.film("delta", [Scene(24, seed=8), Scene(24, seed=9)])
+    world.name_films((*FILMS, "delta"))
+    made = made_units(world.build())
+    each = {verb: {"delta"} for verb in ("extract", "screen", "label", "parse")}
+    assert made == {**each, "dedup": {"corpus"}, "shard": {"corpus"}}
+    after = world.bytes()
+    stay = [name for name in before if name.startswith("data/") and "verdicts" not in name]
+    assert {name: before[name] for name in stay} == {name: after[name] for name in stay}
+
+
+def test_a_film_that_is_replaced_is_made_again(world: World) -> None:
+    stat = (world.root / "beta.mp4").stat()
+    world.film("beta", [Scene(24, seed=10), Scene(24, seed=11)])
+    os.utime(world.root / "beta.mp4", ns=(stat.st_atime_ns, stat.st_mtime_ns))
+    made = made_units(world.build())
+    assert made["extract"] == made["parse"] == {"beta"}
+
+
+def test_a_bad_film_stops_nobody_is_named_and_taken_up_again(world: World) -> None:
+    good = world.bytes()
+    (world.root / "delta.mp4").write_text("no film")
+    world.name_films((*FILMS, "delta"))
+    for attempt in (1, 2):
+        made = world.build()
+        assert [outcome.unit for outcome in made["extract"].failed] == ["delta"]
+        assert "delta" in made["extract"].failed[0].message
+        error = Storage(world.where.data).table("errors/extract/delta.parquet").to_pylist()[0]
+        assert (error["class"], error["attempt"]) == ("FilmUnreadable", attempt)
+        assert "delta" in (world.root / "out" / "README.md").read_text()
+    assert {name: of for name, of in world.bytes().items() if name in good and name.startswith("data/")} == {
+        name: of for name, of in good.items() if name.startswith("data/")
+    }
+    world.film("delta", [Scene(24, seed=8)])
+    made = world.build()
+    assert not made["extract"].failed
+    assert made_units(made)["extract"] == {"delta"}
+    assert not Storage(world.where.data).exists("errors/extract/delta.parquet")
+
+
+def test_missing_input_names_the_command(world: World) -> None:
+    recipe = world.recipe()
+
+    def told(name: str, where: Where = world.where) -> str:
+        verb = stage(name)
+        with pytest.raises(MissingInput) as error:
+            make(verb, recipe.knobs(name, verb.config), where, on="serial")
+        return str(error.value)
+
+    for name in ORDER[1:]:
+        assert "run `mhmd extract` first" in told(name, replace(world.where, data=str(world.root / "nothing")))
+    assert "--splits FILE" in told("shard", replace(world.where, splits=""))
+    for folder, verb in (("masks", "parse"), ("labels", "label"), ("verdicts", "dedup"), ("screenings", "screen")):
+        (world.root / "data" / folder / "beta.parquet").unlink()
+        assert f"run `mhmd {verb}` first" in told("shard")
+
+
+def test_half_of_a_run_that_was_cut_off_is_not_read(world: World) -> None:
+    storage = Storage(world.where.data)
+    shots = storage.table("shots/beta.parquet")
+    storage.write_table("shots/beta.parquet", shots, "the digest of a run that never finished")
+    verb = stage("screen")
+    with pytest.raises(MissingInput, match=r"frames/beta\.parquet is half of a run that was cut off"):
+        make(verb, verb.config(), world.where, on="serial")
+    verdicts = storage.table("verdicts/beta.parquet")
+    storage.write_table("verdicts/beta.parquet", verdicts, "another digest")
+    storage.write_table("shots/beta.parquet", shots, storage.stamp("frames/beta.parquet").digest)  # type: ignore[union-attr]
+    verb = stage("shard")
+    with pytest.raises(MissingInput, match=r"different runs.*run `mhmd dedup`"):
+        make(verb, world.recipe().knobs("shard", verb.config), world.where, on="serial")
+
+
+def test_processes_write_the_same_bytes(built: World, world: World) -> None:
+    shutil.rmtree(world.root / "data")
+    shutil.rmtree(world.root / "out")
+    world.build(how=How("processes", workers=2))
+    assert world.bytes() == built.bytes()
+
+
+@pytest.mark.ray
+@pytest.mark.filterwarnings("ignore")  # Ray's own
+def test_ray_writes_the_same_bytes(built: World, world: World) -> None:
+    shutil.rmtree(world.root / "data")
+    shutil.rmtree(world.root / "out")
+    world.build(how=How("ray", workers=2))
+    assert world.bytes() == built.bytes()
+
+
+def test_a_kill_at_any_point_leaves_nothing_half_written(built: World, world: World) -> None:
+    shutil.rmtree(world.root / "data")
+    shutil.rmtree(world.root / "out")
+    world.recipe()
+    where = world.where
+    command = [str(Path(sys.executable).with_name("mhmd")), "build", str(world.root / "recipe.toml")]
+    for option in ("films", "labels", "splits", "data", "out"):
+        command += [f"--{option}", getattr(where, option)]
+    kills = 0
+    for delay_s in (1.2, 1.8, 2.4, 3.0, 3.6, 4.2, 300):
+        process = subprocess.Popen(command, stdout=subprocess.DEVNULL, start_new_session=True)
+        started = time.monotonic()
+        while process.poll() is None and time.monotonic() - started < delay_s:
+            time.sleep(0.02)
+        if process.poll() is None:
+            os.killpg(process.pid, signal.SIGKILL)
+            kills += 1
+        process.wait()
+        for path in (world.root / "data").rglob("[!.]*.parquet"):
+            pq.read_table(path)
+        for path in (world.root / "data").rglob("[!.]*.tar"):
+            assert hashlib.sha256(path.read_bytes()).hexdigest() == path.stem
+        assert not (world.root / "out").exists() or (world.root / "out" / "SHA256SUMS").exists()
+    assert kills >= 3
+    assert world.bytes() == built.bytes()
