@@ -1,0 +1,88 @@
+"""Where a workspace stands: each film at each stage, and one frame in all tables."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from mhmd.errors import MissingInput, UnitError
+from mhmd.inputs import read_manifest, table_path
+from mhmd.make import is_fresh
+from mhmd.recipe import Recipe
+from mhmd.records import STORED, Failure, FilmEntry, Frame, LabelEntry, Mask, columns_of
+from mhmd.stage import AnyStage, Where
+from mhmd.stages import ORDER, stage
+
+State = Literal["fresh", "stale", "made", "failed", "-"]
+"""Made of what is there now · of something else · of what cannot be told without the manifests · failed · not made."""
+
+
+@dataclass(frozen=True, slots=True)
+class FilmStatus:
+    """One film's state at each stage, in the order of `stages`."""
+
+    film_id: str
+    states: tuple[State, ...]
+
+
+WORKSPACE_STAGES = tuple(name for name in ORDER if name != "shard")
+
+
+def status(recipe: Recipe, where: Where) -> list[FilmStatus]:
+    """The state of every film of the manifest and of the workspace at each stage of `WORKSPACE_STAGES`."""
+    from mhmd.storage import Storage
+
+    where = where.absolute()
+    storage = Storage(where.data)
+    films = set(storage.names(Frame.TABLE, ".parquet"))
+    if where.films:
+        films |= set(read_manifest(FilmEntry, where)["film_id"].to_pylist())
+    failed = {name: set(storage.names(f"{Failure.TABLE}/{name}", ".parquet")) for name in ORDER}
+
+    def state(verb: AnyStage, film: str) -> State:
+        if film in failed[verb.name]:
+            return "failed"
+        if not storage.exists(table_path(verb.writes[-1], film)):
+            return "-"
+        if (verb.film and not where.films) or (LabelEntry in verb.reads and not where.labels):
+            return "made"
+        corpus = storage.names(verb.writes[-1].TABLE, ".parquet")
+        try:
+            return "fresh" if is_fresh(verb, recipe.knobs(verb.name, verb.config), where, film, corpus) else "stale"
+        except (MissingInput, UnitError):
+            return "stale"
+
+    verbs = [stage(name) for name in WORKSPACE_STAGES]
+    return [FilmStatus(film, tuple(state(verb, film) for verb in verbs)) for film in sorted(films)]
+
+
+def show(data: str, frame_id: str) -> dict[str, dict[str, Any]]:
+    """What each table of a workspace says of a frame: table → column → value. Raises MissingInput."""
+    import pyarrow.compute as pc
+
+    from mhmd.storage import Storage
+
+    storage = Storage(data)
+    film = frame_id.rpartition("_")[0]
+    found: dict[str, dict[str, Any]] = {}
+    for record in STORED:
+        name = table_path(record, film)
+        if "frame_id" in {column.name for column in columns_of(record)} and storage.exists(name):
+            rows = storage.table(name).filter(pc.field("frame_id") == frame_id).to_pylist()
+            if rows:
+                found[record.TABLE] = rows[0]
+    if not found:
+        raise MissingInput(
+            f"no frame {frame_id!r} in {data}", wanted="a frame_id of its frames tables", do="look into DATA/frames"
+        )
+    return found
+
+
+def pictures(data: str, found: dict[str, dict[str, Any]]) -> dict[str, bytes]:
+    """The stored bytes of a shown frame: `.jpg`, and `.mask.png` when it has a mask."""
+    from mhmd.storage import Storage
+
+    storage = Storage(data)
+    suffixes = {Frame.TABLE: ".jpg", Mask.TABLE: ".mask.png"}
+    refs = {suffix: found[table]["ref"].rsplit(":", 2) for table, suffix in suffixes.items() if table in found}
+    return {suffix: storage.read(name, int(offset), int(size)) for suffix, (name, offset, size) in refs.items()}

@@ -1,0 +1,65 @@
+"""The command line as a user meets it: in a process of its own."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+HEAVY = ("torch", "av", "cv2", "ray", "pandas", "pyarrow", "numpy")
+
+
+def mhmd(*words: str, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
+    """Run `mhmd` and return what it said."""
+    command = [str(Path(sys.executable).with_name("mhmd")), *words]
+    wide = os.environ | {"COLUMNS": "200"}
+    return subprocess.run(command, capture_output=True, text=True, cwd=cwd, check=False, env=wide)
+
+
+def test_help_imports_nothing_heavy() -> None:
+    code = f"""
+import sys
+from mhmd.cli import app
+try:
+    app(["--help"])
+except SystemExit:
+    pass
+print("HEAVY:", [name for name in {HEAVY!r} if name in sys.modules])
+"""
+    said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    assert "HEAVY: []" in said
+    for verb in ("extract", "screen", "dedup", "label", "parse", "shard", "train", "evaluate", "colorize"):
+        assert re.search(rf"│ {verb} ", said), verb
+
+
+def test_knobs_are_options_with_their_range() -> None:
+    said = re.sub(r"[\s│]+", " ", mhmd("dedup", "--help").stdout)
+    assert "--radius" in said
+    assert "[at least 0, at most 12] (default: 6)" in said
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "message"),
+    [
+        (["extract", "--data", "w"], 1, "no films manifest; wanted its path; name it with --films FILE"),
+        (["extract", "--films", "none.parquet", "--data", "w"], 1, "none.parquet"),
+        (["screen", "--data", "w"], 1, "run `mhmd extract` first"),
+        (["dedup", "--data", "w", "--radius", "13"], 1, "radius = 13"),
+        (["dedup", "none.toml", "--data", "w"], 1, "none.toml"),
+        (["screen", "--data", "w", "--on", "cluster"], 2, "wanted one of serial, processes, ray"),
+        (["check", "w"], 1, "wanted a dataset that `mhmd shard` made"),
+        (["show", "x_1", "--data", "w"], 1, "no frame 'x_1'"),
+        (["dedup", "--radius", "many"], 2, "Invalid value for '--radius'"),
+        (["frobnicate"], 2, "frobnicate"),
+    ],
+)
+def test_a_wrong_call_is_told_in_one_line(tmp_path: Path, words: list[str], code: int, message: str) -> None:
+    done = mhmd(*words, cwd=tmp_path)
+    assert done.returncode == code
+    assert message in done.stderr
+    assert "Traceback" not in done.stderr
+    assert not (tmp_path / "w").exists()
