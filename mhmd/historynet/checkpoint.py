@@ -1,0 +1,149 @@
+"""Checkpoints: safetensors whose metadata say what they are. Never pickle.
+
+`model.safetensors` holds the generator; `last.safetensors` holds everything that training needs to go on. Tensors are
+named `<network>.<weight>` and `optimizer.<network>.<weight>.<moment>`.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from pydantic import ValidationError
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor, nn
+
+from mhmd.errors import WeightsError
+from mhmd.historynet.config import TrainConfig
+from mhmd.historynet.model import Generator
+
+MODEL, LAST = "model.safetensors", "last.safetensors"
+FORMAT = "historynet 1"
+_ENTRY = "mhmd"
+
+Labels = tuple[tuple[str, str, str], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class About:
+    """What a checkpoint says of itself."""
+
+    config: TrainConfig
+    step: int
+    samples: int  # of the train split
+    labels: Labels  # era, nationality, garment by label_id
+    mask_classes: tuple[str, ...]
+
+    def require_labels(self, labels: Labels, path: Path) -> None:
+        """Raises WeightsError unless the labels are those that the checkpoint was trained on."""
+        if labels != self.labels:
+            raise WeightsError(
+                f"{path} knows {len(self.labels)} labels, and the dataset's {len(labels)} are not the same",
+                wanted="the labels it was trained on",
+                do="use a dataset of the same taxonomy",
+            )
+
+    def require_same(self, wanted: About, path: Path) -> None:
+        """Raises WeightsError naming the first thing but the step in which training `wanted` differs from this."""
+        for name in TrainConfig.model_fields:
+            _same(path, name, getattr(self.config, name), getattr(wanted.config, name))
+        _same(path, "train samples", self.samples, wanted.samples)
+        _same(path, "mask classes", ", ".join(self.mask_classes), ", ".join(wanted.mask_classes))
+        self.require_labels(wanted.labels, path)
+
+
+def _same(path: Path, name: str, found: object, wanted: object) -> None:
+    if found != wanted:
+        raise WeightsError(
+            f"{path} was trained with {name} = {found!r}",
+            wanted=f"{wanted!r}",
+            do=f"give {name} back its value, or train into another folder",
+        )
+
+
+def write(path: Path, tensors: Mapping[str, Tensor], about: About) -> None:
+    """Write a checkpoint at once or not at all: temporary name, fsync, rename."""
+    said = {
+        "format": FORMAT,
+        "config": about.config.model_dump(),
+        "step": about.step,
+        "samples": about.samples,
+        "labels": about.labels,
+        "mask_classes": about.mask_classes,
+    }
+    # one entry: safetensors writes several in an order that differs from run to run
+    metadata = {_ENTRY: json.dumps(said, ensure_ascii=False)}
+    temporary = path.with_name(f".{path.name}.tmp")
+    save_file({name: tensor.detach().contiguous() for name, tensor in tensors.items()}, temporary, metadata)
+    with temporary.open("rb") as written:
+        os.fsync(written.fileno())
+    temporary.replace(path)
+
+
+def read_about(path: Path) -> About:
+    """What a checkpoint says of itself. Raises WeightsError for a file that is none, or of another architecture."""
+    return _read(path, None)[0]
+
+
+def read(path: Path, prefix: str) -> tuple[About, dict[str, Tensor]]:
+    """A checkpoint's tensors whose names begin with `prefix`, without it, on the CPU. Raises WeightsError as above."""
+    return _read(path, prefix)
+
+
+def _read(path: Path, prefix: str | None) -> tuple[About, dict[str, Tensor]]:
+    try:
+        with safe_open(path, framework="pt", device="cpu") as file:
+            about = _about(path, file.metadata() or {})
+            names = [name for name in file.keys() if prefix is not None and name.startswith(prefix)]  # noqa: SIM118
+            return about, {name.removeprefix(prefix or ""): file.get_tensor(name) for name in names}
+    except (OSError, SafetensorError) as error:
+        raise WeightsError(
+            f"{path}: {error}", wanted="a checkpoint of mhmd train", do="name its model.safetensors"
+        ) from None
+
+
+def _about(path: Path, metadata: dict[str, str]) -> About:
+    try:
+        said = json.loads(metadata.get(_ENTRY, "{}"))
+        found = said.get("format", "a safetensors file of something else")
+        if found != FORMAT:
+            raise WeightsError(
+                f"{path} is {found}", wanted=FORMAT, do="name the model.safetensors that mhmd train wrote"
+            )
+        labels = tuple((era, nationality, garment) for era, nationality, garment in said["labels"])
+        config = TrainConfig.model_validate(said["config"])
+        return About(config, said["step"], said["samples"], labels, tuple(said["mask_classes"]))
+    except ValidationError as error:
+        first = error.errors()[0]
+        raise WeightsError(
+            f"{path} has {'.'.join(map(str, first['loc']))} = {first['input']!r}",
+            wanted=f"a network that this version builds: {first['msg'][:1].lower()}{first['msg'][1:]}",
+            do="use the version of mhmd that trained it",
+        ) from None
+
+
+def load_into(module: nn.Module, tensors: Mapping[str, Tensor], path: Path) -> None:
+    """Give a module these weights, which become its own. Raises WeightsError naming the first that does not fit."""
+    wanted = module.state_dict()
+    for name in sorted(wanted.keys() | tensors.keys()):
+        shapes = [tuple(held[name].shape) if name in held else "nothing" for held in (tensors, wanted)]
+        if shapes[0] != shapes[1]:
+            raise WeightsError(
+                f"{path} has {shapes[0]} as {name}", wanted=f"{shapes[1]}", do="use a checkpoint of this architecture"
+            )
+    module.load_state_dict(dict(tensors), assign=any(tensor.is_meta for tensor in wanted.values()))
+
+
+def load_generator(path: Path, device: torch.device) -> tuple[Generator, About]:
+    """The generator of a checkpoint, or of a run's folder, in evaluation mode. Raises WeightsError as `read` does."""
+    path = path / MODEL if path.is_dir() else path
+    about, tensors = read(path, "generator.")
+    with torch.device("meta"):
+        generator = Generator(about.config, len(about.labels))
+    load_into(generator, tensors, path)
+    return generator.to(device).eval(), about

@@ -1,0 +1,107 @@
+"""A dataset of small pictures whose colour follows from their lightness, so that it can be learnt."""
+
+from __future__ import annotations
+
+import io
+import json
+import tarfile
+from collections.abc import Callable
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+import torch
+
+from mhmd.historynet.config import TrainConfig
+from mhmd.records import SampleInfo
+from mhmd.sample import Sample, members
+
+LABELS = [["before", "china", "formal"], ["during", "china", "formal"], ["after", "china", "formal"]]
+CLASSES = ["background", "hair", "clothes"]
+
+
+@pytest.fixture(autouse=True)
+def _one_thread() -> None:
+    torch.set_num_threads(1)
+
+
+def sample(number: int, split: str, height: int = 48, width: int = 80) -> Sample:
+    """Blue where dark, orange and of mask class 2 where bright: a part at the left, of a width that differs."""
+    bright = np.zeros((height, width), bool)
+    bright[:, : width // 3 + 3 * (number % 7)] = True
+    bgr = np.where(bright[..., None], (90, 160, 230), (110, 60, 30)).astype(np.int16)
+    bgr = (bgr + np.random.default_rng(number).integers(-9, 10, (height, width, 1))).clip(0, 255).astype(np.uint8)
+    jpeg = cv2.imencode(".jpg", bgr, [cv2.IMWRITE_JPEG_QUALITY, 95, cv2.IMWRITE_JPEG_SAMPLING_FACTOR, 0x111111])[1]
+    mask = cv2.imencode(".png", bright.astype(np.uint8) * 2)[1]
+    key = f"film_{split}_{number:010d}"
+    info = SampleInfo(
+        key=key,
+        film_id=f"film_{split}",
+        title=split,
+        frame_id=key,
+        split=split,
+        label_id=number % 4 - 1,
+        era_id=0,
+        nationality_id=0,
+        garment_id=0,
+        era="",
+        nationality="",
+        garment="",
+        shot=0,
+        time_s=float(number),
+        width=width,
+        height=height,
+        crop_x=0,
+        crop_y=0,
+        crop_w=width,
+        crop_h=height,
+        parser="drawn",
+        person_share=0.0,
+        clothes_share=0.0,
+    )
+    return Sample(jpeg.tobytes(), mask.tobytes(), info)
+
+
+def write_shards(folder: Path, train: int = 20, val: int = 5, a_shard: int = 8) -> str:
+    """Write a dataset and give its path."""
+    folder.mkdir(parents=True)
+    shards: dict[str, list[str]] = {}
+    for split, count in (("train", train), ("val", val), ("test", 0)):
+        shards[split] = []
+        for first in range(0, count, a_shard):
+            shards[split].append(f"{split}-{first // a_shard:06d}.tar")
+            with tarfile.open(folder / shards[split][-1], "w") as tar:
+                for number in range(first, min(first + a_shard, count)):
+                    for name, data in members(sample(number, split)):
+                        entry = tarfile.TarInfo(name)
+                        entry.size = len(data)
+                        tar.addfile(entry, io.BytesIO(data))
+    stats = {
+        "samples": {"train": train, "val": val, "test": 0},
+        "shards": shards,
+        "parser": "drawn",
+        "mask_classes": CLASSES,
+        "labels": LABELS,
+    }
+    (folder / "stats.json").write_text(json.dumps(stats))
+    return str(folder)
+
+
+@pytest.fixture(scope="session")
+def shards(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """20 train samples in three shards, 5 of val in one, no test."""
+    return write_shards(tmp_path_factory.mktemp("data") / "out")
+
+
+@pytest.fixture
+def make_shards(tmp_path: Path) -> Callable[..., str]:
+    """A function that writes a dataset of other sizes into a folder of its own."""
+    return lambda **sizes: write_shards(tmp_path / "own-shards", **sizes)
+
+
+@pytest.fixture
+def tiny() -> Callable[..., TrainConfig]:
+    """A function that gives the smallest network's config, with the knobs it is given."""
+    smallest = {"width": 0.01, "size_px": 32, "batch": 4, "steps": 6, "learning_rate": 1e-3, "batchnorm_momentum": 0.1}
+    return lambda **knobs: TrainConfig.model_validate({**smallest, **knobs})

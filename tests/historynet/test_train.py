@@ -1,0 +1,173 @@
+import json
+import os
+import signal
+from collections.abc import Callable
+from dataclasses import asdict, replace
+from pathlib import Path
+
+import cv2
+import pytest
+from safetensors.torch import load_file
+
+from mhmd.errors import DatasetError, RecipeError, UsageError, WeightsError
+from mhmd.historynet import checkpoint, state
+from mhmd.historynet.checkpoint import read_about
+from mhmd.historynet.config import TrainConfig
+from mhmd.historynet.device import fabric_on
+from mhmd.historynet.metrics import evaluate
+from mhmd.historynet.steps import new_learners
+from mhmd.historynet.train import Event, TrainResult, train
+
+Config = Callable[..., TrainConfig]
+
+
+def run_of(shards: str, run: Path, config: TrainConfig, events: list[Event] | None = None) -> TrainResult:
+    return train(shards, run, config, device="cpu", report=(events if events is not None else []).append)
+
+
+def lines(run: Path) -> list[dict[str, float]]:
+    return [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
+
+
+def test_colours_that_follow_from_lightness_are_learnt(shards: str, tmp_path: Path, tiny: Config) -> None:
+    config = tiny(steps=60, learning_rate=3e-3, weight_critic=1e-3, weight_info=0, validate_every=30, log_every=20)
+    events: list[Event] = []
+    result = run_of(shards, tmp_path, config, events)
+    assert (result.step, result.fresh, result.stopped_by) == (60, False, None)
+    assert result.scores is not None
+    assert result.scores.ab_mae < 0.6 * result.scores.neutral_ab_mae
+    assert result.scores.ab_rmse < 0.6 * result.scores.neutral_ab_rmse
+    loaded = evaluate(result.checkpoint, shards, "val", device="cpu", batch=4)
+    assert asdict(loaded) == pytest.approx(asdict(result.scores), rel=1e-5)
+
+    assert [(line["step"], line["split"]) for line in lines(tmp_path)] == [
+        (20, "train"),
+        (30, "val"),
+        (40, "train"),
+        (60, "train"),
+        (60, "val"),
+    ]
+    assert lines(tmp_path)[-1]["ab_mae"] == result.scores.ab_mae
+    panel = cv2.imread(str(tmp_path / "samples" / "step-000060.png"))
+    assert panel.shape == (5 * 32, 5 * 32, 3)
+    assert list((tmp_path / "tensorboard").iterdir())
+    assert [event.step for event in events if event.kind == "step"] == list(range(1, 61))
+    assert any("random weights" in event.text for event in events if event.kind == "warning")
+
+
+def test_an_interrupted_run_goes_on_to_the_same_bits(shards: str, tmp_path: Path, tiny: Config) -> None:
+    config = tiny(steps=9, log_every=1, validate_every=4, checkpoint_every=5)
+    run_of(shards, tmp_path / "whole", config)
+
+    def interrupt(event: Event) -> None:
+        if event.kind == "step" and event.step in (3, 7):
+            os.kill(os.getpid(), signal.SIGTERM if event.step == 3 else signal.SIGINT)
+
+    before = signal.getsignal(signal.SIGTERM)
+    stops = [train(shards, tmp_path / "parts", config, device="cpu", report=interrupt) for _ in range(3)]
+    assert [(stop.step, stop.stopped_by) for stop in stops] == [(3, "SIGTERM"), (7, "SIGINT"), (9, None)]
+    assert signal.getsignal(signal.SIGTERM) is before
+    for name in (checkpoint.LAST, checkpoint.MODEL, "metrics.jsonl", "samples/step-000008.png"):
+        assert (tmp_path / "parts" / name).read_bytes() == (tmp_path / "whole" / name).read_bytes(), name
+
+
+def test_lines_after_the_last_checkpoint_are_forgotten(shards: str, tmp_path: Path, tiny: Config) -> None:
+    config = tiny(steps=6, log_every=1, checkpoint_every=4)
+
+    def fall(event: Event) -> None:
+        if event.step == 6:
+            raise RuntimeError("the power is gone")
+
+    with pytest.raises(RuntimeError, match="power"):
+        train(shards, tmp_path, config, device="cpu", report=fall)
+    assert read_about(tmp_path / checkpoint.LAST).step == 4
+    with (tmp_path / "metrics.jsonl").open("a") as file:
+        file.write('{"step": 6, "split"')
+    run_of(shards, tmp_path, config)
+    assert [line["step"] for line in lines(tmp_path) if line["split"] == "train"] == [1, 2, 3, 4, 5, 6]
+
+
+def test_a_finished_run_is_fresh(shards: str, tmp_path: Path, tiny: Config) -> None:
+    first = run_of(shards, tmp_path, tiny())
+    written = (tmp_path / checkpoint.LAST).stat().st_mtime_ns
+    again = run_of(shards, tmp_path, tiny())
+    assert (again.fresh, again.step, again.checkpoint) == (True, 6, first.checkpoint)
+    assert (tmp_path / checkpoint.LAST).stat().st_mtime_ns == written
+
+
+def test_another_config_in_the_same_folder_is_named(shards: str, tmp_path: Path, tiny: Config) -> None:
+    run_of(shards, tmp_path, tiny(steps=1))
+    with pytest.raises(WeightsError, match=r"learning_rate = 0\.001; wanted 0\.002"):
+        run_of(shards, tmp_path, tiny(steps=1, learning_rate=2e-3))
+
+
+def test_losses_follow_from_the_seed(shards: str, tmp_path: Path, tiny: Config) -> None:
+    told = []
+    for run, seed in (("a", 1), ("b", 1), ("c", 2)):
+        run_of(shards, tmp_path / run, tiny(steps=2, seed=seed, log_every=1))
+        told.append((tmp_path / run / "metrics.jsonl").read_text())
+    assert told[0] == told[1] != told[2]
+
+
+def test_a_term_of_weight_0_is_off(shards: str, tmp_path: Path, tiny: Config) -> None:
+    run_of(shards, tmp_path / "none", tiny(steps=1, weight_critic=0, weight_info=0, weight_class=0, weight_parsing=0))
+    assert lines(tmp_path / "none")[0].keys() == {"step", "split", "ab", "generator"}
+    stored = load_file(tmp_path / "none" / checkpoint.LAST)
+    assert not [name for name in stored if name.startswith(("optimizer.critic", "optimizer.ab_classifier"))]
+    assert "optimizer.generator.colour.ab.0.convolution.weight.exp_avg" in stored
+    assert "optimizer.generator.whole.classes.2.weight.exp_avg" not in stored
+    run_of(shards, tmp_path / "all", tiny(steps=1))
+    assert lines(tmp_path / "all")[0].keys() > {"class", "critic", "parsing", "info", "critic_own", "ab_classifier_own"}
+
+
+def test_generator_step_leaves_the_judges_alone(shards: str, tmp_path: Path, tiny: Config) -> None:
+    """At a gradient penalty of 0 the critic moves only by its own loss: one Adam step is at most a learning rate."""
+    run_of(shards, tmp_path / "one", tiny(steps=1, seed=5))
+    run_of(shards, tmp_path / "two", tiny(steps=1, seed=5, weight_critic=0, weight_info=0))
+    moved, still = (load_file(tmp_path / run / checkpoint.LAST) for run in ("one", "two"))
+    for judge in ("critic", "ab_classifier"):
+        weights = [name for name in still if name.startswith(f"{judge}.") and name.endswith("weight")]
+        steps = [(moved[name] - still[name]).abs().max().item() for name in weights]
+        assert 0.5e-3 < max(steps) < 1.001e-3
+
+
+def test_an_empty_val_split_means_no_validation(make_shards: Callable[..., str], tmp_path: Path, tiny: Config) -> None:
+    events: list[Event] = []
+    result = run_of(make_shards(val=0, train=4), tmp_path / "run", tiny(steps=2), events)
+    assert result.scores is None
+    assert any("no validation" in event.text for event in events)
+    assert cv2.imread(str(tmp_path / "run" / "samples" / "step-000002.png")).shape == (4 * 32, 5 * 32, 3)
+
+
+def test_losses_that_are_not_finite_stop_training(shards: str, tmp_path: Path, tiny: Config) -> None:
+    with pytest.raises(RecipeError, match="loss generator is inf at step 1; wanted finite losses; lower learning_rate"):
+        run_of(shards, tmp_path, tiny(weight_ab=1e39, checkpoint_every=1))
+    assert not (tmp_path / checkpoint.LAST).exists()
+
+
+def test_weights_that_are_not_finite_are_not_written(shards: str, tmp_path: Path, tiny: Config) -> None:
+    run_of(shards, tmp_path, tiny(steps=1))
+    good = {name: (tmp_path / name).read_bytes() for name in (checkpoint.LAST, checkpoint.MODEL)}
+    about = read_about(tmp_path / checkpoint.LAST)
+    learners = new_learners(fabric_on("cpu", "float32"), tiny(), len(about.labels))
+    state.restore(tmp_path, learners)
+    next(learners.critic.module.parameters()).data[0] = float("nan")
+    with pytest.raises(RecipeError, match=r"critic\.layers\.0\.\S+ is not finite at step 2"):
+        state.save(tmp_path, learners, replace(about, step=2))
+    assert {name: (tmp_path / name).read_bytes() for name in good} == good
+
+
+def test_what_cannot_be_trained_on_is_told(shards: str, tmp_path: Path, tiny: Config) -> None:
+    with pytest.raises(DatasetError, match="mhmd shard"):
+        run_of(str(tmp_path), tmp_path / "run", tiny())
+    with pytest.raises(DatasetError, match="at least a batch, 64"):
+        run_of(shards, tmp_path / "run", tiny(batch=64))
+    (tmp_path / "file").touch()
+    with pytest.raises(UsageError, match="is a file"):
+        run_of(shards, tmp_path / "file", tiny())
+
+
+def test_bfloat16_trains(shards: str, tmp_path: Path, tiny: Config) -> None:
+    result = run_of(shards, tmp_path, tiny(precision="bfloat16", steps=2))
+    stored = load_file(result.checkpoint)
+    assert {str(tensor.dtype) for tensor in stored.values()} == {"torch.float32", "torch.int64"}
