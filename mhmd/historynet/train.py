@@ -105,7 +105,8 @@ def _loop(run: _Run, journal: Journal, first: int) -> TrainResult:
             _require_finite(losses, step)
             took = f"{perf_counter() - started:.2f} s"
             run.report(Event("step", step, run.steps, f"loss {losses['generator']:.5f}, {took}", losses))
-            ends = step == run.steps or stop.signal is not None
+            stopped_by = stop.signal  # read once: it may come at any line
+            ends = step == run.steps or stopped_by is not None
             if step % config.log_every == 0 or ends:
                 journal.losses(step, losses)
             if step % config.validate_every == 0 or step == run.steps:
@@ -114,9 +115,9 @@ def _loop(run: _Run, journal: Journal, first: int) -> TrainResult:
             if step % config.checkpoint_every == 0 or ends:
                 path = state.save(run.folder, run.learners, run.about(step))
                 run.report(Event("checkpoint", step, run.steps, f"wrote {path}"))
-            if stop.signal is not None:
+            if stopped_by is not None:
                 break
-    return TrainResult(run.folder / checkpoint.MODEL, step, scores, fresh=False, stopped_by=stop.signal)
+    return TrainResult(run.folder / checkpoint.MODEL, step, scores, fresh=False, stopped_by=stopped_by)
 
 
 def _about(dataset: Dataset, config: TrainConfig, step: int) -> About:
