@@ -98,8 +98,9 @@ def _shard_problems(path: Path, rows: pd.DataFrame) -> Iterator[str]:
 
 
 def _sample_problems(sample: Sample) -> Iterator[str]:
-    import cv2
     import numpy as np
+
+    from mhmd.media.opencv import cv2
 
     key, size = sample.info.key, (sample.info.height, sample.info.width)
     picture = cv2.imdecode(np.frombuffer(sample.jpeg, np.uint8), cv2.IMREAD_COLOR)

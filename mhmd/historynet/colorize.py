@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -19,6 +18,7 @@ from mhmd.historynet.checkpoint import load_generator
 from mhmd.historynet.device import torch_device
 from mhmd.historynet.lab import lab_to_srgb_keeping_lightness, srgb_to_lab, to_bytes, unscale_ab
 from mhmd.historynet.model import Generator
+from mhmd.media.opencv import cv2
 
 _STRIP_PX = 512
 """Rows turned into RGB at once, so that a large scan does not need memory for all of it."""

@@ -14,7 +14,6 @@ from dataclasses import dataclass
 from itertools import count, islice
 from tarfile import TarError
 
-import cv2
 import fsspec
 import numpy as np
 import torch
@@ -26,6 +25,7 @@ from webdataset.tariterators import group_by_keys, tar_file_expander
 from mhmd.errors import DatasetError
 from mhmd.historynet.dataset import Dataset, Split, SplitShards
 from mhmd.historynet.lab import scale_ab, srgb_to_lab
+from mhmd.media.opencv import cv2
 from mhmd.sample import Sample, from_members
 
 SHUFFLED_SAMPLES = 512

@@ -9,13 +9,13 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-import cv2
 import torch
 from torch import Tensor, nn
 from torch.utils.tensorboard import SummaryWriter
 
 from mhmd.historynet.data import Batch
 from mhmd.historynet.metrics import Scores, pictures_of
+from mhmd.media.opencv import cv2
 
 
 class Journal:
