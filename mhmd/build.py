@@ -9,9 +9,10 @@ from pathlib import Path
 from mhmd.errors import MissingInput, UsageError
 from mhmd.execute import Watchdog
 from mhmd.inputs import read_manifest
-from mhmd.make import Made, Report, make
+from mhmd.make import Made, Report, make, out_folder
 from mhmd.recipe import Recipe
-from mhmd.records import FilmEntry
+from mhmd.records import FilmEntry, LabelEntry, LabelName
+from mhmd.sink import refuse_foreign
 from mhmd.splits import SplitConfig, deal, forced_splits
 from mhmd.stage import AnyStage, Where
 from mhmd.stages import ORDER, stage
@@ -35,6 +36,10 @@ def build(
     is left.
     """
     where = replace(where, splits=where.splits or _splits_of(where.data))
+    for manifest in (FilmEntry, LabelName, LabelEntry):
+        read_manifest(manifest, where.absolute())  # what is wrong with them is said before hours of work
+    if to == "shard":
+        refuse_foreign(out_folder(where.absolute()))
     films: tuple[str, ...] | None = None
     for name in ORDER[: ORDER.index(to) + 1]:
         verb = stage(name)

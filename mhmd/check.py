@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from mhmd.errors import DatasetError
 from mhmd.sample import MEMBERS, Sample, from_members
+from mhmd.sink import listed
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -42,14 +43,11 @@ def check(out: str | Path, progress: Callable[[int, int, str], None] = lambda *_
 
 def read_sums(out: Path) -> dict[str, str]:
     """SHA-256 by file name, of SHA256SUMS. Raises DatasetError when the folder holds no dataset."""
-    path = out / "SHA256SUMS"
-    if not path.is_file():
-        found = "has no SHA256SUMS" if out.is_dir() else "is no folder"
+    sums = listed(out)
+    if not sums:
+        found = "has no SHA256SUMS that lists files" if out.is_dir() else "is no folder"
         raise DatasetError(f"{out} {found}", wanted="a dataset that `mhmd shard` made", do="check the path")
-    pairs = [line.split("  ", 1) for line in path.read_text("utf-8").splitlines()]
-    if any(len(pair) != 2 for pair in pairs):
-        raise DatasetError(f"{path} is damaged", wanted="lines of a hash and a name", do="make the dataset again")
-    return {name: digest for digest, name in pairs}
+    return sums
 
 
 def _broken_files(
@@ -103,8 +101,10 @@ def _sample_problems(sample: Sample) -> Iterator[str]:
     from mhmd.media.opencv import cv2
 
     key, size = sample.info.key, (sample.info.height, sample.info.width)
-    picture = cv2.imdecode(np.frombuffer(sample.jpeg, np.uint8), cv2.IMREAD_COLOR)
-    mask = cv2.imdecode(np.frombuffer(sample.mask_png, np.uint8), cv2.IMREAD_UNCHANGED)
+    picture, mask = (
+        cv2.imdecode(np.frombuffer(data, np.uint8), how) if data else None
+        for data, how in ((sample.jpeg, cv2.IMREAD_COLOR), (sample.mask_png, cv2.IMREAD_UNCHANGED))
+    )
     if picture is None or picture.shape[:2] != size:
         yield f"sample {key}: its picture is {'damaged' if picture is None else picture.shape[:2]}, not {size}"
     if mask is None or mask.dtype != np.uint8 or mask.shape != size:

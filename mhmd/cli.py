@@ -18,7 +18,7 @@ from mhmd.historynet.config import TrainConfig
 from mhmd.make import make
 from mhmd.options import with_knobs
 from mhmd.recipe import load_recipe
-from mhmd.records import FilmEntry, LabelEntry, SplitEntry
+from mhmd.records import LabelEntry, SplitEntry
 from mhmd.report import LogFormat, Reporter, print_table, reporter
 from mhmd.splits import SplitConfig
 from mhmd.stage import AnyStage, Where
@@ -35,7 +35,7 @@ app = typer.Typer(
 RecipeFile = Annotated[str | None, typer.Argument(help="A recipe (TOML); its values hold where no option is given.")]
 Data = Annotated[str, typer.Option(help="The workspace: a folder or an fsspec URL.")]
 Out = Annotated[str, typer.Option(help="The dataset: a folder of shards.")]
-Films = Annotated[str, typer.Option(help="The films manifest (Parquet or CSV).")]
+Films = Annotated[str, typer.Option(help="The films manifest (Parquet or CSV); only its films are worked on.")]
 Labels = Annotated[str, typer.Option(help="The labels manifest (Parquet or CSV).")]
 Splits = Annotated[str, typer.Option(help="The splits manifest (Parquet or CSV), made by `mhmd split`.")]
 On = Annotated[str, typer.Option(help="serial, processes or ray.")]
@@ -63,7 +63,6 @@ def _register(verb: AnyStage) -> None:
         out: Out = "",
         on: On = "processes",
         workers: Workers = CORES,
-        device: Device = "auto",
         only: Only = None,
         stall_s: StallS = 600,
         memory_bytes: MemoryBytes = 0,
@@ -72,7 +71,7 @@ def _register(verb: AnyStage) -> None:
     ) -> None:
         book = load_recipe(recipe)
         config = book.knobs(verb.name, verb.config, options)
-        where = Where(data, out, films, labels, splits, book.taxonomy, device)
+        where = Where(data, out, films, labels, splits, book.taxonomy)
         with reporter(log) as shown:
             watchdog = Watchdog(stall_s, memory_bytes)
             made = make(
@@ -91,11 +90,9 @@ def _register(verb: AnyStage) -> None:
     sentence = (sys.modules[verb.module].__doc__ or "").splitlines()[0].partition(": ")[2]
     run.__doc__ = sentence[:1].upper() + sentence[1:]
     reads = {
-        "films": verb.film or FilmEntry in verb.reads,
         "labels": LabelEntry in verb.reads,
         "splits": SplitEntry in verb.reads,
         "out": verb.scope == "dataset",
-        "device": verb.bytes_to == "masks",
     }
     hidden = tuple(name for name, needed in reads.items() if not needed)
     app.command(verb.name)(with_knobs(verb.config, run, hidden))
@@ -116,7 +113,6 @@ def build_command(
     to: Annotated[str, typer.Option(help="The last stage to make.")] = ORDER[-1],
     on: On = "processes",
     workers: Workers = CORES,
-    device: Device = "auto",
     stall_s: StallS = 600,
     memory_bytes: MemoryBytes = 0,
     log: Log = "auto",
@@ -125,7 +121,7 @@ def build_command(
     if to not in ORDER:
         raise UsageError(f"--to {to}", wanted=f"one of {', '.join(ORDER)}", do="name one of them")
     book = load_recipe(recipe)
-    where = Where(data, out, films, labels, splits, book.taxonomy, device)
+    where = Where(data, out, films, labels, splits, book.taxonomy)
     with reporter(log) as shown:
         how = How(on, workers, Watchdog(stall_s, memory_bytes))
         failed = _build(shown, lambda begin: build(book, where, how, to=to, begin=begin))
@@ -267,6 +263,9 @@ def main() -> None:
     except MhmdError as error:
         typer.echo(f"error: {error}", err=True)
         sys.exit(2 if isinstance(error, UsageError) else 1)
+    except OSError as error:  # a place that cannot be read or written
+        typer.echo(f"error: {error.strerror or error}: {error.filename or ''}", err=True)
+        sys.exit(1)
     except KeyboardInterrupt:
         sys.exit(130)
 

@@ -15,7 +15,7 @@ from mhmd.errors import RecipeError
 class Config(BaseModel):
     """Base of every stage's knobs: frozen, and nothing unknown gets in."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, strict=True)
 
     @classmethod
     def checked(cls, values: dict[str, Any], where: str) -> Self:  # values: TOML or options, of any type
@@ -30,12 +30,15 @@ class Config(BaseModel):
         from difflib import get_close_matches
 
         first = error.errors()[0]
-        name = ".".join(str(part) for part in first["loc"]) or "its values"
+        name = ".".join(str(part) for part in first["loc"])
         if first["type"] == "extra_forbidden":
             near = get_close_matches(name, cls.model_fields, n=1)
             hint = f"did you mean {near[0]!r}?" if near else "remove it"
             return RecipeError(
                 f"{where}: unknown knob {name!r}", wanted=f"one of {', '.join(cls.model_fields)}", do=hint
             )
-        message = first["msg"][:1].lower() + first["msg"][1:]
+        message = first["msg"].removeprefix("Value error, ")
+        message = message[:1].lower() + message[1:]
+        if not name:  # the knobs contradict each other
+            return RecipeError(f"{where}: {message}", wanted="knobs that go together", do="change one of them")
         return RecipeError(f"{where}: {name} = {first['input']!r}", wanted=message, do=f"change {name}")

@@ -84,7 +84,7 @@ Executor = Callable[..., Iterator[Progress | Outcome]]
 
 
 def serial(job: Job, units: Sequence[str], *, workers: int, watchdog: Watchdog) -> Iterator[Progress | Outcome]:
-    """One unit after the other; `workers` is how many threads' share of the machine its child may use less."""
+    """One unit after the other, in one child that may use all cores; `workers` counts for nothing."""
     del workers
     return processes(job, units, workers=1, watchdog=watchdog)
 

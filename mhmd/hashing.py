@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -33,7 +34,7 @@ def phash(rgb: NDArray[np.uint8]) -> int | None:
 
 
 def pairs_within(
-    hashes: NDArray[np.uint64], radius: int
+    hashes: NDArray[np.uint64], radius: int, progress: Callable[[int, int], None] = lambda _done, _total: None
 ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.uint8]]:
     """All pairs of hashes at Hamming distance `radius` or less: arrays i, j (i < j) and distance, ordered by i, then j.
 
@@ -43,6 +44,7 @@ def pairs_within(
 
     found: list[tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.uint8]]] = []
     for row in range(0, len(hashes), BLOCK_ROWS):
+        progress(row, len(hashes))
         rows = hashes[row : row + BLOCK_ROWS, None]
         for column in range(row, len(hashes), BLOCK_COLUMNS):
             distance = np.bitwise_count(rows ^ hashes[None, column : column + BLOCK_COLUMNS])

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from mhmd.errors import FilmMissing, MissingInput
+from mhmd.errors import FilmMissing, MissingInput, UsageError
 from mhmd.records import STORED, FilmEntry, FilmHash, LabelEntry, LabelName, Record, SplitEntry
 
 if TYPE_CHECKING:
@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     from mhmd.storage import Stamp, Storage
 
 HASH_BLOCK_BYTES = 1 << 22
+
+Progress = Callable[[int, int], None]
+"""Called with what is done and what there is to do, in the stage's own unit."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,13 +41,22 @@ class Inputs:
     `unit` is a film_id or `corpus`, `films` the films that it covers, sorted.
     """
 
-    def __init__(self, stage: AnyStage, where: Where, storage: Storage, unit: str, films: Sequence[str]) -> None:
+    def __init__(
+        self,
+        stage: AnyStage,
+        where: Where,
+        storage: Storage,
+        unit: str,
+        films: Sequence[str],
+        progress: Progress = lambda _done, _total: None,
+    ) -> None:
         self.unit = unit
         self.films = tuple(sorted(films))
         self.device = where.device
         self._stage = stage
         self._where = where
         self._storage = storage
+        self._progress = progress
 
     def rows(self, record: type[Record], film_id: str | None = None, columns: Sequence[str] | None = None) -> pa.Table:
         """Rows of a declared table or manifest: of one film, or of all films of the unit in their order."""
@@ -83,11 +95,16 @@ class Inputs:
             parts += [sha256, self._film_row["color_matrix"]]
         for record in stage.reads:
             if record in STORED:
-                parts += [[record.TABLE, film, self._stamp(record, film).content] for film in self.films]
                 self._check_one_run(record)
+                parts += [[record.TABLE, film, self._stamp(record, film).content] for film in self.films]
             else:
                 parts.append([record.TABLE, self._manifest_content(record)])
         return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
+
+    def sources(self) -> dict[str, dict[str, str]]:
+        """For each film of the unit the content of the stored tables that are read, by table."""
+        stored = [record for record in self._stage.reads if record in STORED]
+        return {film: {of.TABLE: self._stamp(of, film).content for of in stored} for film in self.films}
 
     def _manifest(self, record: type[Record], films: Sequence[str]) -> pa.Table:
         import pyarrow as pa
@@ -114,6 +131,11 @@ class Inputs:
                 mate = self._storage.stamp(table_path(other, film))
                 if mate is None or mate.digest != stamp.digest:
                     raise missing(record, film, self._where.data, "is half of a run that was cut off")
+        for other in STORED:
+            if other.TABLE in stamp.sources:
+                now = self._storage.stamp(table_path(other, film))
+                if now is None or now.content != stamp.sources[other.TABLE]:
+                    raise missing(record, film, self._where.data, f"is made of other {other.TABLE} than there are now")
         return stamp
 
     def _check_one_run(self, record: type[Record]) -> None:
@@ -125,12 +147,18 @@ class Inputs:
                 raise missing(record, film, self._where.data, "and that of other films are of different runs")
 
     @cached_property
-    def _film_row(self) -> dict[str, str]:
-        rows = read_manifest(FilmEntry, self._where).select(["film_id", "path", "color_matrix"]).to_pylist()
-        return next(row for row in rows if row["film_id"] == self.unit)
+    def _film_row(self) -> dict[str, Any]:  # Any: a manifest's cells
+        table = read_manifest(FilmEntry, self._where).select(["film_id", "path", "color_matrix"])
+        rows: dict[str, dict[str, Any]] = {row["film_id"]: row for row in table.to_pylist()}  # Any: a manifest's cells
+        if self.unit not in rows:
+            raise MissingInput(
+                f"{self.unit} is not in {self._where.films}", wanted="a film of the manifest", do="add its row"
+            )
+        return rows[self.unit]
 
     def _film_hash(self, *, hash_now: bool) -> str:
-        return film_hash(self._storage, self.unit, Path(self._film_row["path"]), hash_now=hash_now)
+        path = self._film_row["path"]
+        return film_hash(self._storage, self.unit, path, self._progress if hash_now else None)
 
 
 def table_path(record: type[Record], film: str) -> str:
@@ -148,7 +176,7 @@ def missing(record: type[Record], film: str, data: str, how: str = "is not there
 
 
 def read_manifest(record: type[Record], where: Where) -> pa.Table:
-    """The validated rows of a manifest. Raises MissingInput when it was not named, ManifestError when it is wrong."""
+    """The validated rows of a manifest. Raises UsageError when it was not named, ManifestError when it is wrong."""
     from mhmd import manifest
     from mhmd.resources import resource
 
@@ -164,35 +192,36 @@ def read_manifest(record: type[Record], where: Where) -> pa.Table:
         SplitEntry: ("--splits", where.splits, manifest.read_splits),
     }[record]
     if not path:
-        raise MissingInput(f"no {record.TABLE}", wanted="its path", do=f"name it with {option} FILE")
+        raise UsageError(f"no {record.TABLE}", wanted="its path", do=f"name it with {option} FILE")
     return read(path)
 
 
-def film_hash(storage: Storage, film_id: str, path: Path, *, hash_now: bool) -> str:
+def film_hash(storage: Storage, film_id: str, name: str, progress: Progress | None) -> str:
     """SHA-256 of a film's file; from the cache while its size, times and inode are those of last time.
 
-    Empty when it is not cached and `hash_now` is false. Raises FilmMissing when there is no such file.
+    Else the file is read, and `progress` is told; without a progress it is not, and the hash is empty. Raises
+    FilmMissing when there is no such file.
     """
     from mhmd.storage import table_of
 
+    path = Path(name)
     if not path.is_file():
-        found = "is a folder" if path.is_dir() else "does not exist"
-        raise FilmMissing(
-            f"{film_id}: {path} {found}", wanted="a film's file", do="mend its path in the films manifest"
-        )
+        found = "is a URL" if "://" in name else "is a folder" if path.is_dir() else "does not exist"
+        raise FilmMissing(f"{film_id}: {name} {found}", wanted="a local file", do="mend its path in the films manifest")
     stat = path.stat()
-    name = table_path(FilmHash, film_id)
+    cached = table_path(FilmHash, film_id)
     key = {"size_bytes": stat.st_size, "mtime_ns": stat.st_mtime_ns, "ctime_ns": stat.st_ctime_ns, "inode": stat.st_ino}
-    if storage.exists(name):
-        row = storage.table(name).to_pylist()[0]
+    if storage.exists(cached):
+        row = storage.table(cached).to_pylist()[0]
         if all(row[field] == value for field, value in key.items()):
             return str(row["sha256"])
-    if not hash_now:
+    if progress is None:
         return ""
     digest = hashlib.sha256()
     with path.open("rb") as file:
         while block := file.read(HASH_BLOCK_BYTES):
             digest.update(block)
+            progress(file.tell(), stat.st_size)
     row = FilmHash(film_id=film_id, sha256=digest.hexdigest(), **key)
-    storage.write_table(name, table_of(FilmHash, [row]))
+    storage.write_table(cached, table_of(FilmHash, [row]))
     return row.sha256

@@ -12,10 +12,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mhmd.errors import MissingInput, UsageError
+from mhmd.errors import ManifestError, MissingInput, StorageError, UnitError, UsageError
 from mhmd.execute import EXECUTORS, Job, Outcome, Progress, Watchdog
 from mhmd.inputs import Inputs, read_manifest, table_path
-from mhmd.records import STORED, Failure, FilmEntry
+from mhmd.records import STORED, Failure, FilmEntry, Frame, LabelEntry, Record
+from mhmd.sink import DatasetSink, Sink, listed, refuse_foreign
 from mhmd.stage import CORPUS, AnyStage, Where
 
 if TYPE_CHECKING:
@@ -70,13 +71,18 @@ def make(
         raise UsageError(f"--on {on}", wanted=f"one of {', '.join(EXECUTORS)}", do="name one of them")
     where = where.absolute()
     storage = Storage(where.data)
-    films = _films(stage, where, storage, only)
+    films = films_of(stage, where, storage, only)
+    if stage.scope == "dataset":
+        refuse_foreign(out_folder(where))
     units = films if stage.scope == "film" else (CORPUS,)
+    failed_before = set(storage.names(f"{Failure.TABLE}/{stage.name}", ".parquet"))
     outcomes: dict[str, Outcome] = {}
     for unit in units:
-        if _is_fresh(stage, config, where, storage, unit, films, hash_now=False):
+        if _is_fresh(stage, config, where, storage, unit, films):
             outcomes[unit] = Outcome(unit, "fresh")
             report(outcomes[unit])
+            if unit in failed_before:
+                _record(storage, stage.name, outcomes[unit])
     stale = [unit for unit in units if unit not in outcomes]
     job = Job(stage.module, config.model_dump_json(), where, films)
     for event in EXECUTORS[on](job, stale, workers=workers, watchdog=watchdog or Watchdog()):
@@ -89,20 +95,19 @@ def make(
 
 def make_unit(job: Job, unit: str, progress: Callable[[int, int], None]) -> Outcome:
     """Make one unit unless it is fresh. Raises what the stage raises; nothing is stored then."""
-    from mhmd.sink import DatasetSink, Sink
     from mhmd.storage import Storage
 
     stage: AnyStage = importlib.import_module(job.module).STAGE
     config = stage.config.model_validate_json(job.config_json)
     storage = Storage(job.where.data)
     films = (unit,) if stage.scope == "film" else job.films
-    if _is_fresh(stage, config, job.where, storage, unit, films, hash_now=True):
+    inputs = Inputs(stage, job.where, storage, unit, films, progress)
+    if _is_made(stage, inputs, storage, job.where, inputs.digest(job.config_json, hash_now=True)):
         return Outcome(unit, "fresh")
-    inputs = Inputs(stage, job.where, storage, unit, films)
     digest = inputs.digest(job.config_json, hash_now=True)
     dataset = stage.scope == "dataset"
     sink = (
-        DatasetSink(_out(job.where), progress)
+        DatasetSink(out_folder(job.where), progress)
         if dataset
         else Sink(storage, unit, stage.writes, stage.bytes_to, progress)
     )
@@ -111,7 +116,7 @@ def make_unit(job: Job, unit: str, progress: Callable[[int, int], None]) -> Outc
         if isinstance(sink, DatasetSink):
             sink.commit(digest)
         else:
-            sink.commit(digest, films)
+            sink.commit(digest, inputs.sources())
     finally:
         sink.discard()
     return Outcome(unit, "made", counts=dict(sink.counts))
@@ -122,60 +127,98 @@ def is_fresh(stage: AnyStage, config: Config, where: Where, unit: str, films: Se
     from mhmd.storage import Storage
 
     where = where.absolute()
-    return _is_fresh(stage, config, where, Storage(where.data), unit, films, hash_now=False)
+    return _is_fresh(stage, config, where, Storage(where.data), unit, films)
 
 
-def _is_fresh(
-    stage: AnyStage, config: Config, where: Where, storage: Storage, unit: str, films: Sequence[str], *, hash_now: bool
-) -> bool:
-    from mhmd.errors import UnitError
-
+def _is_fresh(stage: AnyStage, config: Config, where: Where, storage: Storage, unit: str, films: Sequence[str]) -> bool:
     films = (unit,) if stage.scope == "film" else films
+    inputs = Inputs(stage, where, storage, unit, films)
     try:
-        digest = Inputs(stage, where, storage, unit, films).digest(config.model_dump_json(), hash_now=hash_now)
+        return _is_made(stage, inputs, storage, where, inputs.digest(config.model_dump_json(), hash_now=False))
     except UnitError:
-        if hash_now:
-            raise
-        return False
+        return False  # the child meets it again, and tells
+
+
+def _is_made(stage: AnyStage, inputs: Inputs, storage: Storage, where: Where, digest: str) -> bool:
+    """Whether all that a unit writes is there, of this digest."""
     if not digest:
         return False
     if stage.scope == "dataset":
-        from mhmd.storage import Storage
-
-        stamp = Storage(str(_out(where))).stamp("samples.parquet")
-        return stamp is not None and stamp.digest == digest
-    done = [storage.stamp(table_path(record, film)) for film in films for record in stage.writes]
-    return all(stamp is not None and stamp.digest == digest for stamp in done)
+        return _dataset_is_there(out_folder(where), digest)
+    return all(_is_there(storage, record, film, digest) for film in inputs.films for record in stage.writes)
 
 
-def _films(stage: AnyStage, where: Where, storage: Storage, only: Sequence[str] | None) -> tuple[str, ...]:
-    """The films that a stage works on: of the manifest for a stage that reads films, else those with rows."""
+def _is_there(storage: Storage, record: type[Record], film: str, digest: str) -> bool:
+    """Whether a film's rows of a table are there, of this digest, and the tar that they point into."""
+    try:
+        stamp = storage.stamp(table_path(record, film))
+    except StorageError:
+        return False  # damaged: it is made again
+    whole = stamp is not None and (not stamp.tar or storage.size(stamp.tar) == stamp.tar_bytes)
+    return whole and stamp is not None and stamp.digest == digest
+
+
+def _dataset_is_there(out: Path, digest: str) -> bool:
+    """Whether a dataset of this digest is there with all its files."""
+    from mhmd.storage import Storage
+
+    files = listed(out)
+    if not files or not all((out / name).is_file() for name in files):
+        return False
+    stamp = Storage(str(out)).stamp("samples.parquet")
+    return stamp is not None and stamp.digest == digest
+
+
+def films_of(stage: AnyStage, where: Where, storage: Storage, only: Sequence[str] | None = None) -> tuple[str, ...]:
+    """The films that a stage works on, sorted.
+
+    For a stage that reads films those of the manifest; for the others those with rows of what it reads first, of the
+    manifest where one is named, without those that failed before: their rows are of another time. Raises
+    MissingInput when there are none, or when `only` names others.
+    """
     if stage.film:
-        there = sorted(read_manifest(FilmEntry, where)["film_id"].to_pylist())
+        there = set(read_manifest(FilmEntry, where)["film_id"].to_pylist())
         source = f"the films manifest {where.films}"
     else:
-        first = next(record for record in stage.reads if record in STORED)
-        there = storage.names(first.TABLE, ".parquet")
-        source = f"{where.data}/{first.TABLE}"
+        stored = [record for record in stage.reads if record in STORED]
+        there = set(storage.names(stored[0].TABLE, ".parquet"))
+        source = f"{where.data}/{stored[0].TABLE}"
+        if where.films:
+            there &= set(read_manifest(FilmEntry, where)["film_id"].to_pylist())
+        for record in stored:
+            there -= set(storage.names(f"{Failure.TABLE}/{record.STAGE}", ".parquet"))
         if not there:
             raise MissingInput(
                 f"{source} has no rows of any film",
-                wanted=f"what `mhmd {first.STAGE}` makes",
-                do=f"run `mhmd {first.STAGE}` first",
+                wanted=f"what `mhmd {stored[0].STAGE}` makes",
+                do=f"run `mhmd {stored[0].STAGE}` first",
             )
-        if FilmEntry in stage.reads:
-            there = sorted(set(there) & set(read_manifest(FilmEntry, where)["film_id"].to_pylist()))
-    if only is None:
-        return tuple(there)
-    unknown = sorted(set(only) - set(there))
+        if LabelEntry in stage.reads:
+            _check_labelled(where, storage, there)
+    unknown = sorted(set(only or ()) - there)
     if unknown:
         raise MissingInput(
             f"{', '.join(unknown)} not in {source}", wanted="films that are there", do="see `mhmd status`"
         )
-    return tuple(sorted(only))
+    return tuple(sorted(there if only is None else set(only)))
 
 
-def _out(where: Where) -> Path:
+def _check_labelled(where: Where, storage: Storage, films: set[str]) -> None:
+    """Raises ManifestError when the labels manifest names films that nothing is known of."""
+    known = films | set(storage.names(Frame.TABLE, ".parquet")) | set(storage.names("errors/extract", ".parquet"))
+    if where.films:
+        known |= set(read_manifest(FilmEntry, where)["film_id"].to_pylist())
+    unknown = sorted(set(read_manifest(LabelEntry, where)["film_id"].to_pylist()) - known)
+    if unknown:
+        raise ManifestError(
+            f"{where.labels} labels films that are not there: {', '.join(unknown)}",
+            wanted="films of the films manifest",
+            do="mend the film_id, or take the rows out",
+        )
+
+
+def out_folder(where: Where) -> Path:
+    """The folder of the dataset. Raises UsageError when it is not named, or is a URL."""
     if not where.out or "://" in where.out:
         raise UsageError(f"--out {where.out or 'not given'}", wanted="a local folder", do="name it with --out DIR")
     return Path(where.out)

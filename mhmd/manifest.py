@@ -21,13 +21,15 @@ MATRICES = ("bt601", "bt709", "bt2020")
 
 
 def read_films(path: str | Path) -> pa.Table:
-    """The films manifest: the columns of `FilmEntry`, then its own; `path` is absolute, URLs stay as they are.
+    """The films manifest: the columns of `FilmEntry`, then its own; `path` is absolute.
 
     Raises ManifestError naming every row that is wrong; whether a film exists is found when it is opened.
     """
     import pyarrow as pa
 
     table = read_rows(path, FilmEntry)
+    if not table.num_rows:
+        raise ManifestError(f"{path} has no rows", wanted="a row a film", do="add film_id, title and path of each film")
     films = table.to_pandas()
     malformed = ~films.film_id.str.fullmatch("[a-z0-9_-]+")
     refuse(

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from mhmd.config import Config
-from mhmd.errors import RecipeError
+from mhmd.errors import RecipeError, UsageError
 from mhmd.historynet.config import TrainConfig
 from mhmd.splits import SplitConfig
 from mhmd.stages import ORDER, stage
@@ -36,12 +36,18 @@ class Recipe:
     taxonomy: str = ""
 
     def knobs(self, verb: str, config: type[C], options: dict[str, Any] | None = None) -> C:
-        """The knobs of a verb: defaults, then the recipe, then options that are not None. Raises RecipeError."""
+        """The knobs of a verb: defaults, then the recipe, then options that are not None.
+
+        Raises RecipeError for the recipe's values, UsageError for options.
+        """
         given = {name: value for name, value in (options or {}).items() if value is not None}
         base = config.checked(self.tables.get(verb, {}), f"{self.name} [{verb}]")
         if not given:
             return base
-        return config.checked({**base.model_dump(), **given}, f"the options of {verb}")
+        try:
+            return config.checked({**base.model_dump(), **given}, f"the options of {verb}")
+        except RecipeError as error:
+            raise UsageError(error.found, wanted=error.wanted, do=error.do) from None
 
 
 EMPTY = Recipe("defaults", {})
@@ -56,12 +62,14 @@ def load_recipe(path: str | Path | None) -> Recipe:
         return EMPTY
     path = Path(path)
     try:
-        values = tomllib.loads(path.read_text("utf-8"))
+        values = tomllib.loads(path.read_text("utf-8-sig"))
     except OSError as error:
         raise RecipeError(f"{path}: {error.strerror}", wanted="a recipe", do="see pipelines/ for examples") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise RecipeError(f"{path}: {error}", wanted="valid TOML", do="mend the recipe") from None
     taxonomy = values.pop("taxonomy", "")
+    if not isinstance(taxonomy, str):
+        raise RecipeError(f"{path}: taxonomy = {taxonomy!r}", wanted="a path", do="name a Parquet of labels")
     for verb, table in values.items():
         if verb not in VERBS or not isinstance(table, dict):
             near = get_close_matches(verb, VERBS, n=1)

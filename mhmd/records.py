@@ -293,10 +293,6 @@ class LabelName(Record):
 
 
 STORED: tuple[type[Record], ...] = (Film, Shot, Frame, Screening, Verdict, Label, Mask, Failure, FilmHash)
-"""Tables of a workspace."""
-
 DATASET: tuple[type[Record], ...] = (SampleRow,)
-"""Tables of a dataset."""
-
 MANIFESTS: tuple[type[Record], ...] = (FilmEntry, LabelEntry, SplitEntry, LabelName)
-"""Tables that people write."""
+"""Tables of a workspace, of a dataset, and those that people write."""

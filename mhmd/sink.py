@@ -5,21 +5,19 @@ from __future__ import annotations
 import json
 import shutil
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mhmd.errors import DatasetError
-from mhmd.inputs import table_path
+from mhmd.inputs import Progress, table_path
 from mhmd.records import Record, SampleRow
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-    from mhmd.storage import Storage, TarWriter
-
-Progress = Callable[[int, int], None]
-"""Called with what is done and what there is to do, in the stage's own unit."""
+    from mhmd.storage import Storage
+    from mhmd.tar import TarWriter
 
 
 class Sink:
@@ -48,21 +46,24 @@ class Sink:
 
     def put(self, name: str, data: bytes) -> str:
         """Stream bytes into the unit's tar as member `name`; gives what to store in the row's `ref`."""
-        from mhmd.storage import TarWriter
+        from mhmd.tar import TarWriter
 
         if self._tar is None:
             self._tar = TarWriter(self._storage.scratch(self._bytes_to, self._unit))
         return f"{self._tar.add(name, data)}:{len(data)}"
 
-    def commit(self, digest: str, films: Sequence[str]) -> None:
-        """Store everything, bytes first and the table that says done last, stamped with the unit's digest."""
+    def commit(self, digest: str, sources: Mapping[str, Mapping[str, str]]) -> None:
+        """Store everything, bytes first and the table that says done last, stamped with the unit's digest.
+
+        `sources` has for each film of the unit the content of the stored tables that were read, by table.
+        """
         import pyarrow as pa
 
-        from mhmd.storage import schema_of
+        from mhmd.storage import Stamp, schema_of
 
-        tar = self._close_tar()
+        tar, tar_bytes = self._close_tar()
         for record in self._writes:
-            for film in films:
+            for film in sources:
                 tables = self._tables.pop((record, film), [])
                 table = pa.concat_tables(tables) if tables else schema_of(record).empty_table()
                 if "frame_id" in table.column_names:
@@ -70,7 +71,8 @@ class Sink:
                 if tar and "ref" in table.column_names:
                     refs = pa.array([f"{tar}:{ref}" for ref in table["ref"].to_pylist()], pa.string())
                     table = table.set_column(table.column_names.index("ref"), table.schema.field("ref"), refs)
-                self._storage.write_table(table_path(record, film), table, digest)
+                stamp = Stamp(digest, "", dict(sources[film]), tar, tar_bytes)
+                self._storage.write_table(table_path(record, film), table, stamp)
         assert not self._tables, f"rows of films that are not the unit's: {sorted(self._tables, key=str)}"
 
     def discard(self) -> None:
@@ -78,15 +80,13 @@ class Sink:
         if self._tar is not None:
             self._tar.discard()
 
-    def _close_tar(self) -> str:
+    def _close_tar(self) -> tuple[str, int]:
+        """Name and size of the finished tar; nothing and 0 without one."""
         if self._tar is None:
-            return ""
+            return "", 0
         name = f"{self._bytes_to}/{self._tar.close()}.tar"
-        if self._storage.exists(name):
-            self._tar.file.unlink()
-        else:
-            self._storage.adopt(self._tar.file, name)
-        return name
+        self._storage.adopt(self._tar.file, name)
+        return name, self._tar.size_bytes
 
 
 class DatasetSink:
@@ -109,7 +109,7 @@ class DatasetSink:
 
     def tar(self, name: str) -> None:
         """Begin the shard `name`; what is put from now on goes into it."""
-        from mhmd.storage import TarWriter
+        from mhmd.tar import TarWriter
 
         self._close_tar()
         self._tar = TarWriter(self._partial / name)
@@ -144,11 +144,11 @@ class DatasetSink:
         """Write `samples.parquet` and `SHA256SUMS`, and put the whole in OUT's place."""
         import pyarrow as pa
 
-        from mhmd.storage import encode_table, schema_of
+        from mhmd.storage import Stamp, encode_table, schema_of
 
         self._close_tar()
         table = pa.concat_tables(self._rows) if self._rows else schema_of(SampleRow).empty_table()
-        self.file("samples.parquet", encode_table(table, digest)[0])
+        self.file("samples.parquet", encode_table(table, Stamp(digest))[0])
         sums = "".join(f"{self._sums[name]}  {name}\n" for name in sorted(self._sums))
         self.file("SHA256SUMS", sums.encode())
         old = self._out.with_name(f".{self._out.name}.old")
@@ -171,6 +171,23 @@ class DatasetSink:
 
 
 def refuse_foreign(out: Path) -> None:
-    """Raises DatasetError when OUT is something that was not made here and would be replaced."""
-    if out.exists() and not (out / "samples.parquet").is_file() and not (out.is_dir() and not any(out.iterdir())):
-        raise DatasetError(f"{out} is there and is no dataset", wanted="a new or empty folder", do="name another --out")
+    """Raises DatasetError when OUT has anything in it that a dataset made here does not list: it would be lost."""
+    if out.is_file():
+        raise DatasetError(f"{out} is a file", wanted="a new or empty folder, or a dataset", do="name another --out")
+    found = {path.name for path in out.iterdir()} if out.exists() else set()
+    foreign = sorted(found - {"SHA256SUMS"} - set(listed(out)))
+    if foreign:
+        raise DatasetError(
+            f"{out} has {foreign[0]} in it, which is of no dataset",
+            wanted="a new or empty folder, or a dataset that may be replaced",
+            do="name another --out, or move that away",
+        )
+
+
+def listed(out: Path) -> dict[str, str]:
+    """SHA-256 by name of the files that a dataset's SHA256SUMS lists; empty without one."""
+    path = out / "SHA256SUMS"
+    if not path.is_file():
+        return {}
+    pairs = [line.split("  ", 1) for line in path.read_text("utf-8", errors="replace").splitlines()]
+    return {pair[1]: pair[0] for pair in pairs if len(pair) == 2}

@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 from mhmd.errors import MissingInput, UnitError
 from mhmd.inputs import read_manifest, table_path
-from mhmd.make import is_fresh
+from mhmd.make import films_of, is_fresh
 from mhmd.recipe import Recipe
 from mhmd.records import STORED, Failure, FilmEntry, Frame, LabelEntry, Mask, columns_of
 from mhmd.stage import AnyStage, Where
@@ -35,8 +35,9 @@ def status(recipe: Recipe, where: Where) -> list[FilmStatus]:
     where = where.absolute()
     storage = Storage(where.data)
     films = set(storage.names(Frame.TABLE, ".parquet"))
-    if where.films:
-        films |= set(read_manifest(FilmEntry, where)["film_id"].to_pylist())
+    named = set(read_manifest(FilmEntry, where)["film_id"].to_pylist()) if where.films else films
+    if not films | named:
+        raise MissingInput(f"no film in {where.data}", wanted="a workspace", do="run `mhmd extract` first")
     failed = {name: set(storage.names(f"{Failure.TABLE}/{name}", ".parquet")) for name in ORDER}
 
     def state(verb: AnyStage, film: str) -> State:
@@ -44,16 +45,16 @@ def status(recipe: Recipe, where: Where) -> list[FilmStatus]:
             return "failed"
         if not storage.exists(table_path(verb.writes[-1], film)):
             return "-"
-        if (verb.film and not where.films) or (LabelEntry in verb.reads and not where.labels):
+        if film not in named or (verb.film and not where.films) or (LabelEntry in verb.reads and not where.labels):
             return "made"
-        corpus = storage.names(verb.writes[-1].TABLE, ".parquet")
         try:
+            corpus = films_of(verb, where, storage)
             return "fresh" if is_fresh(verb, recipe.knobs(verb.name, verb.config), where, film, corpus) else "stale"
         except (MissingInput, UnitError):
             return "stale"
 
     verbs = [stage(name) for name in WORKSPACE_STAGES]
-    return [FilmStatus(film, tuple(state(verb, film) for verb in verbs)) for film in sorted(films)]
+    return [FilmStatus(film, tuple(state(verb, film) for verb in verbs)) for film in sorted(films | named)]
 
 
 def show(data: str, frame_id: str) -> dict[str, dict[str, Any]]:

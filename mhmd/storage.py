@@ -1,21 +1,21 @@
-"""Rows ⇄ Parquet and bytes ⇄ tar, in a folder or under an fsspec URL.
+"""Rows ⇄ Parquet, and files, in a folder or under an fsspec URL.
 
 Nothing is ever seen half-written: local files are written under a temporary name, fsynced and renamed; an object is
-put whole. Every table carries two stamps in its footer: the `digest` of all that its unit was made from, and the
-hash of its rows, `content`, which is what a later stage depends on.
+put whole. Every table carries stamps in its footer: the `digest` of all that its unit was made from, the hash of its
+rows, `content`, which is what a later stage depends on, the `content` of the tables it was made from, and its tar.
 """
 
 from __future__ import annotations
 
 import hashlib
 import io
+import json
 import os
 import posixpath
-import tarfile
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import IO, Any
 
@@ -24,11 +24,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from fsspec.implementations.local import LocalFileSystem
 
-from mhmd.errors import StorageError
+from mhmd.errors import DependencyError, StorageError, UsageError
 from mhmd.records import Record, columns_of
 
+STAMP = "mhmd.stamp"
 PARTIAL = ".partial-"
-BLOCK_BYTES = 512
 ROW_GROUP_ROWS = 1 << 20
 
 
@@ -53,10 +53,17 @@ def table_of(record: type[Record], rows: Sequence[Record]) -> pa.Table:
 
 @dataclass(frozen=True, slots=True)
 class Stamp:
-    """What a stored table says of itself: the digest of its unit and the hash of its rows, hexadecimal."""
+    """What a stored table says of itself; hashes are hexadecimal.
 
-    digest: str
-    content: str
+    `digest` is of all that its unit was made from, `content` of its rows, `sources` has the content of the stored
+    tables that they were made from, by table. `tar` is the file that its refs point into, empty without one.
+    """
+
+    digest: str = ""
+    content: str = ""
+    sources: dict[str, str] = field(default_factory=dict)
+    tar: str = ""
+    tar_bytes: int = 0
 
 
 class _Hashing(io.BytesIO):
@@ -71,15 +78,18 @@ class _Hashing(io.BytesIO):
         return super().write(data)
 
 
-def encode_table(table: pa.Table, digest: str = "") -> tuple[bytes, str]:
-    """Parquet bytes of a table and the hash of its rows (of its column names, types and encoded pages)."""
+def encode_table(table: pa.Table, stamp: Stamp = Stamp()) -> tuple[bytes, str]:  # frozen
+    """Parquet bytes of a table and the hash of its rows (of its column names, types and encoded pages).
+
+    The stamp is written with that hash as its content.
+    """
     plain = table.combine_chunks().replace_schema_metadata(None)
     sink = _Hashing()
     sink.hash.update(str(plain.schema).encode())
     with pq.ParquetWriter(sink, plain.schema, compression="zstd") as writer:
         writer.write_table(plain, row_group_size=ROW_GROUP_ROWS)
         content = sink.hash.hexdigest()
-        writer.add_key_value_metadata({"mhmd.digest": digest, "mhmd.content": content})
+        writer.add_key_value_metadata({STAMP: json.dumps(asdict(stamp) | {"content": content})})
     return sink.getvalue(), content
 
 
@@ -88,28 +98,42 @@ def content_of(table: pa.Table) -> str:
     return encode_table(table)[1]
 
 
+def file_system(url: str) -> tuple[Any, str]:  # Any: fsspec has no types
+    """The fsspec file system of a folder or URL, and the path in it. Raises UsageError, DependencyError."""
+    try:
+        files, root = fsspec.core.url_to_fs(url)
+    except ImportError as error:
+        raise DependencyError(f"{url}: {error}", wanted="its package", do="install it, mhmd[s3] for s3://") from None
+    except ValueError as error:
+        raise UsageError(f"{url}: {error}", wanted="a folder or a URL that fsspec knows", do="mend the URL") from None
+    return files, root.rstrip("/")
+
+
 class Storage:
     """A folder, or an fsspec URL such as `s3://bucket/prefix`; paths inside it are relative and use `/`."""
 
     def __init__(self, url: str) -> None:
         self.url = url
-        self.fs, root = fsspec.core.url_to_fs(url)
-        self.root = root.rstrip("/")
+        self.fs, self.root = file_system(url)
         self.local = isinstance(self.fs, LocalFileSystem)
+        if self.local and Path(self.root).is_file():
+            raise UsageError(f"{url} is a file", wanted="a folder", do="name another folder")
 
     def path(self, name: str) -> str:
         """The full path of `name` in the file system of the URL."""
         return posixpath.join(self.root, name)
 
     def exists(self, name: str) -> bool:
-        return bool(self.fs.exists(self.path(name)))
+        with self._told(name, "look for"):
+            return bool(self.fs.exists(self.path(name)))
 
     def names(self, folder: str, suffix: str) -> list[str]:
         """Names of the files in `folder` that end in `suffix`, without it, sorted. Empty where there is no folder."""
-        try:
-            found = self.fs.ls(self.path(folder), detail=False, **({} if self.local else {"refresh": True}))
-        except FileNotFoundError:
-            return []
+        with self._told(folder, "list"):
+            try:
+                found = self.fs.ls(self.path(folder), detail=False, **({} if self.local else {"refresh": True}))
+            except FileNotFoundError:
+                return []
         files = [posixpath.basename(path) for path in found]
         return sorted(f.removesuffix(suffix) for f in files if f.endswith(suffix) and not f.startswith("."))
 
@@ -117,7 +141,21 @@ class Storage:
         """Bytes of a file, or `size` of them from `offset`."""
         with self._told(name, "read"):
             end = None if size is None else offset + size
-            return bytes(self.fs.cat_file(self.path(name), start=offset, end=end))
+            data = bytes(self.fs.cat_file(self.path(name), start=offset, end=end))
+        if size is not None and len(data) != size:
+            raise StorageError(
+                f"{self.path(name)} ends {size - len(data)} bytes before the end of a picture in it",
+                wanted="the whole file",
+                do="run `mhmd build` or the stage that made it: it is made again",
+            )
+        return data
+
+    def size(self, name: str) -> int | None:
+        """Size of a file in bytes; None where there is none."""
+        try:
+            return int(self.fs.size(self.path(name)))
+        except FileNotFoundError:
+            return None
 
     def table(self, name: str, columns: Sequence[str] | None = None) -> pa.Table:
         """The rows of a Parquet file, without its stamps."""
@@ -136,13 +174,13 @@ class Storage:
             raise StorageError(
                 f"{self.path(name)}: {error}", wanted="a Parquet table", do="delete it and make it again"
             ) from None
-        if b"mhmd.content" in metadata:
-            return Stamp(metadata[b"mhmd.digest"].decode(), metadata[b"mhmd.content"].decode())
-        return Stamp("", content_of(self.table(name)))
+        if STAMP.encode() in metadata:
+            return Stamp(**json.loads(metadata[STAMP.encode()]))
+        return Stamp(content=content_of(self.table(name)))
 
-    def write_table(self, name: str, table: pa.Table, digest: str = "") -> None:
-        """Store a table with its stamps, whole or not at all."""
-        self.write(name, encode_table(table, digest)[0])
+    def write_table(self, name: str, table: pa.Table, stamp: Stamp = Stamp()) -> None:  # frozen
+        """Store a table with its stamp, whole or not at all."""
+        self.write(name, encode_table(table, stamp)[0])
 
     def write(self, name: str, data: bytes) -> None:
         """Store bytes, whole or not at all."""
@@ -157,7 +195,7 @@ class Storage:
             try:
                 with partial.open("wb") as file:
                     file.write(data)
-                    _sync(file)
+                    sync(file)
                 partial.replace(path)
                 _sync_folder(path.parent)
             finally:
@@ -196,7 +234,9 @@ class Storage:
     def _told(self, name: str, verb: str) -> Iterator[None]:
         try:
             yield
-        except (OSError, pa.ArrowInvalid) as error:
+        except Exception as error:  # what a remote file system raises is its own affair
+            if self.local and not isinstance(error, OSError | pa.ArrowInvalid):
+                raise
             reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
             raise StorageError(
                 f"cannot {verb} {self.path(name)}: {reason}",
@@ -205,50 +245,14 @@ class Storage:
             ) from error
 
 
-class TarWriter:
-    """A tar written front to back with nothing in it but names and bytes: same members, same bytes."""
-
-    def __init__(self, file: Path) -> None:
-        self.file = file
-        self.hash = hashlib.sha256()
-        self.size_bytes = 0
-        self._out = file.open("wb")
-
-    def add(self, name: str, data: bytes) -> int:
-        """Append a member and return the offset of its data in the tar, in bytes."""
-        info = tarfile.TarInfo(name)
-        info.size, info.mode, info.mtime = len(data), 0o644, 0
-        self._write(info.tobuf(tarfile.PAX_FORMAT))
-        offset = self.size_bytes
-        self._write(data)
-        self._write(bytes(-len(data) % BLOCK_BYTES))
-        return offset
-
-    def close(self) -> str:
-        """Finish the tar, fsync it and return the SHA-256 of its bytes, hexadecimal."""
-        self._write(bytes(2 * BLOCK_BYTES))
-        _sync(self._out)
-        self._out.close()
-        return self.hash.hexdigest()
-
-    def discard(self) -> None:
-        """Drop what was written."""
-        self._out.close()
-        self.file.unlink(missing_ok=True)
-
-    def _write(self, data: bytes) -> None:
-        self._out.write(data)
-        self.hash.update(data)
-        self.size_bytes += len(data)
-
-
 def _drop_leftovers(folder: Path, name: str) -> None:
     """Remove what runs that were killed left of the temporary files for `name`; one run at a time is assumed."""
     for leftover in folder.glob(f"{PARTIAL}{name}.*"):
         leftover.unlink(missing_ok=True)
 
 
-def _sync(file: IO[bytes]) -> None:
+def sync(file: IO[bytes]) -> None:
+    """Have what was written to a file stand on the disk."""
     file.flush()
     os.fsync(file.fileno())
 

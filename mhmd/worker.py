@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import os
 import queue
+import signal
 import sys
 import threading
 import time
@@ -25,6 +26,7 @@ Tell = Callable[..., None]
 
 def main() -> None:
     """Make the units that are given, one by one."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's affair, which ends us
     out = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)  # what a library prints must not come between our lines
     units: queue.Queue[str] = queue.Queue()

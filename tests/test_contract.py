@@ -17,14 +17,15 @@ import pyarrow.parquet as pq
 import pytest
 
 from mhmd.build import How, build
-from mhmd.errors import MissingInput
+from mhmd.errors import DatasetError, ManifestError, MissingInput
 from mhmd.inputs import table_path
 from mhmd.make import Made, make
 from mhmd.recipe import Recipe, load_recipe
 from mhmd.records import FilmHash, Frame, Label, Mask, Screening, Verdict
 from mhmd.stage import Where
 from mhmd.stages import ORDER, stage
-from mhmd.storage import Storage
+from mhmd.status import status
+from mhmd.storage import Stamp, Storage
 from tests.films import Scene, make_film
 
 FILMS = ("alpha", "beta", "gamma")
@@ -219,22 +220,113 @@ def test_missing_input_names_the_command(world: World) -> None:
 
     for name in ORDER[1:]:
         assert "run `mhmd extract` first" in told(name, replace(world.where, data=str(world.root / "nothing")))
-    assert "--splits FILE" in told("shard", replace(world.where, splits=""))
     for folder, verb in (("masks", "parse"), ("labels", "label"), ("verdicts", "dedup"), ("screenings", "screen")):
         (world.root / "data" / folder / "beta.parquet").unlink()
         assert f"run `mhmd {verb}` first" in told("shard")
 
 
+def test_a_lost_or_cut_tar_is_made_again(world: World) -> None:
+    before = world.bytes()
+    storage = Storage(world.where.data)
+    masks = Path(storage.path(storage.table("masks/beta.parquet")["ref"][0].as_py().rsplit(":", 2)[0]))
+    masks.unlink()
+    assert made_units(world.build()) == {"parse": {"beta"}}
+    assert world.bytes() == before
+    masks.write_bytes(masks.read_bytes()[:-600])
+    assert made_units(world.build()) == {"parse": {"beta"}}
+    (world.root / "out" / "train-000000.tar").unlink()
+    assert made_units(world.build()) == {"shard": {"corpus"}}
+    assert world.bytes() == before
+
+
+def test_a_table_that_is_damaged_is_made_again_and_stops_no_other_film(world: World) -> None:
+    before = world.bytes()
+    path = world.root / "data" / "screenings" / "beta.parquet"
+    path.write_bytes(path.read_bytes()[:100])
+    assert made_units(world.build()) == {"screen": {"beta"}}
+    frames = world.root / "data" / "frames" / "beta.parquet"
+    whole = frames.read_bytes()
+    frames.write_bytes(whole[:100])
+    (world.root / "data" / "screenings" / "alpha.parquet").unlink()
+    screen = stage("screen")
+    made = make(screen, world.recipe().knobs("screen", screen.config), world.where, on="serial")
+    assert {o.unit: o.status for o in made.outcomes} == {"alpha": "made", "beta": "failed", "gamma": "fresh"}
+    frames.write_bytes(whole)
+    assert made_units(world.build()) == {}
+    assert world.bytes() == before
+
+
+def test_a_stage_alone_refuses_what_is_made_of_something_older(world: World) -> None:
+    recipe = world.recipe("interval_s = 0.25", "interval_s = 0.3")
+    extract, shard = stage("extract"), stage("shard")
+    make(extract, recipe.knobs("extract", extract.config), world.where, on="serial")
+    with pytest.raises(MissingInput, match=r"made of other frames than there are now.*run `mhmd screen` first"):
+        make(shard, recipe.knobs("shard", shard.config), world.where, on="serial")
+
+
+def test_a_file_of_ones_own_in_out_is_kept(world: World) -> None:
+    (world.root / "out" / "run").mkdir()
+    (world.root / "out" / "run" / "model.txt").write_text("precious")
+    with pytest.raises(DatasetError, match="has run in it"):
+        world.build("shard_mb = 1", "shard_mb = 2")
+    assert (world.root / "out" / "run" / "model.txt").read_text() == "precious"
+
+
+def test_a_film_that_fails_now_is_left_out_of_the_corpus(world: World) -> None:
+    (world.root / "beta.mp4").write_text("no film any more")
+    world.build()
+    dedup = stage("dedup")
+    made = make(dedup, world.recipe().knobs("dedup", dedup.config), world.where, on="serial")
+    assert made.films == ("alpha", "gamma")
+    assert made.outcomes[0].status == "fresh"
+    samples = pq.read_table(world.root / "out" / "samples.parquet")["film_id"].to_pylist()
+    assert set(samples) <= {"alpha", "gamma"}
+
+
+def test_status_says_where_each_film_stands(world: World) -> None:
+    def states(where: Where = world.where, old: str = "", new: str = "") -> dict[str, tuple[str, ...]]:
+        return {row.film_id: row.states for row in status(world.recipe(old, new), where)}
+
+    world.build()
+    assert states() == dict.fromkeys(FILMS, ("fresh",) * 5)
+    assert states(old="radius = 6", new="radius = 5") == dict.fromkeys(
+        FILMS, ("fresh", "fresh", "stale", "fresh", "fresh")
+    )
+    assert states(Where(world.where.data))["alpha"] == ("made", "fresh", "fresh", "made", "fresh")
+    (world.root / "beta.mp4").write_text("no film")
+    world.name_films(("beta", "gamma", "delta"))
+    world.film("delta", [Scene(24, seed=8)])
+    world.build()
+    now = states()
+    assert now["alpha"] == ("made",) * 5
+    assert now["beta"][0] == "failed"
+    assert now["gamma"] == now["delta"] == ("fresh",) * 5
+    with pytest.raises(MissingInput, match="run `mhmd extract` first"):
+        states(Where(str(world.root / "nowhere")))
+
+
+def test_manifests_are_checked_before_anything_is_made(world: World) -> None:
+    shutil.rmtree(world.root / "data")
+    labels = pd.read_parquet(world.root / "labels.parquet")
+    labels.assign(garment="toga").to_parquet(world.root / "labels.parquet")
+    with pytest.raises(ManifestError, match="toga"):
+        world.build()
+    assert not (world.root / "data").exists()
+    labels.assign(film_id=["alpha", "beta", "gama"]).to_parquet(world.root / "labels.parquet")
+    with pytest.raises(ManifestError, match="labels films that are not there: gama"):
+        world.build()
+
+
 def test_half_of_a_run_that_was_cut_off_is_not_read(world: World) -> None:
     storage = Storage(world.where.data)
     shots = storage.table("shots/beta.parquet")
-    storage.write_table("shots/beta.parquet", shots, "the digest of a run that never finished")
+    storage.write_table("shots/beta.parquet", shots, Stamp("of a run that never finished"))
     verb = stage("screen")
     with pytest.raises(MissingInput, match=r"frames/beta\.parquet is half of a run that was cut off"):
         make(verb, verb.config(), world.where, on="serial")
     verdicts = storage.table("verdicts/beta.parquet")
-    storage.write_table("verdicts/beta.parquet", verdicts, "another digest")
-    storage.write_table("shots/beta.parquet", shots, storage.stamp("frames/beta.parquet").digest)  # type: ignore[union-attr]
+    storage.write_table("verdicts/beta.parquet", verdicts, Stamp("another digest"))
+    storage.write_table("shots/beta.parquet", shots, Stamp(storage.stamp("frames/beta.parquet").digest))
     verb = stage("shard")
     with pytest.raises(MissingInput, match=r"different runs.*run `mhmd dedup`"):
         make(verb, world.recipe().knobs("shard", verb.config), world.where, on="serial")

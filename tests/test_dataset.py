@@ -168,7 +168,7 @@ def test_a_folder_that_is_no_dataset_is_refused(tmp_path: Path) -> None:
     with pytest.raises(DatasetError, match="is no folder"):
         check(tmp_path / "nothing")
     (tmp_path / "thesis.txt").write_text("mine")
-    with pytest.raises(DatasetError, match="is there and is no dataset"):
+    with pytest.raises(DatasetError, match=r"has thesis\.txt in it"):
         DatasetSink(tmp_path, lambda *_: None)
     assert (tmp_path / "thesis.txt").read_text() == "mine"
 

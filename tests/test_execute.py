@@ -10,7 +10,7 @@ from mhmd.execute import StageBug, Watchdog
 from mhmd.make import Made, make
 from mhmd.records import Failure, Frame
 from mhmd.stage import Where
-from mhmd.storage import Storage, schema_of
+from mhmd.storage import Stamp, Storage, schema_of
 from tests.fakes import bugs, dies, eats, hangs
 from tests.fakes.common import NoKnobs
 
@@ -19,9 +19,9 @@ from tests.fakes.common import NoKnobs
 def workspace(tmp_path: Path) -> Where:
     """Three films with frames tables that have no rows."""
     for film in ("a", "bad", "c"):
-        Storage(str(tmp_path)).write_table(f"frames/{film}.parquet", schema_of(Frame).empty_table(), "x")
+        Storage(str(tmp_path)).write_table(f"frames/{film}.parquet", schema_of(Frame).empty_table(), Stamp("x"))
         for table in ("films", "shots"):
-            Storage(str(tmp_path)).write_table(f"{table}/{film}.parquet", schema_of(Frame).empty_table(), "x")
+            Storage(str(tmp_path)).write_table(f"{table}/{film}.parquet", schema_of(Frame).empty_table(), Stamp("x"))
     return Where(str(tmp_path))
 
 

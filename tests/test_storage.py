@@ -15,7 +15,8 @@ import pytest
 from mhmd.errors import StorageError
 from mhmd.records import DATASET, MANIFESTS, STORED, Mask, Record, Shot
 from mhmd.sink import Sink
-from mhmd.storage import Storage, TarWriter, content_of, encode_table, schema_of, table_of
+from mhmd.storage import Stamp, Storage, content_of, encode_table, schema_of, table_of
+from mhmd.tar import TarWriter
 
 
 def shots(score: float = 1.5) -> pa.Table:
@@ -31,8 +32,8 @@ def test_every_record_has_a_schema_and_says_what_its_columns_are(record: type[Re
 
 def test_content_depends_on_rows_alone(tmp_path: Path) -> None:
     storage = Storage(str(tmp_path))
-    storage.write_table("shots/a.parquet", shots(), "one digest")
-    storage.write_table("shots/b.parquet", pa.concat_tables([shots().slice(0, 1), shots().slice(1)]), "another")
+    storage.write_table("shots/a.parquet", shots(), Stamp("one digest", tar="t", tar_bytes=3))
+    storage.write_table("shots/b.parquet", pa.concat_tables([shots().slice(0, 1), shots().slice(1)]), Stamp("another"))
     first, second = storage.stamp("shots/a.parquet"), storage.stamp("shots/b.parquet")
     assert first is not None
     assert second is not None
@@ -51,7 +52,7 @@ def test_rows_that_others_wrote_are_hashed(tmp_path: Path) -> None:
 
 def test_same_rows_same_bytes() -> None:
     rows = pa.concat_tables([shots().slice(0, 1), shots().slice(1)])
-    assert encode_table(shots(), "digest") == encode_table(rows, "digest")
+    assert encode_table(shots(), Stamp("d")) == encode_table(rows, Stamp("d"))
 
 
 def test_a_table_that_is_not_parquet_is_named(tmp_path: Path) -> None:
@@ -100,7 +101,7 @@ def test_refs_of_a_sink_point_at_the_bytes(tmp_path: Path) -> None:
         for n in range(3)
     ]
     sink.rows(Mask, rows)
-    sink.commit("digest", ["film"])
+    sink.commit("digest", {"film": {}})
     for n, ref in enumerate(storage.table("masks/film.parquet")["ref"].to_pylist()):
         name, offset, size = ref.rsplit(":", 2)
         assert storage.read(name, int(offset), int(size)) == bytes([n]) * (n + 1)
@@ -111,4 +112,4 @@ def test_a_frame_id_cannot_come_twice(tmp_path: Path) -> None:
     sink = Sink(Storage(str(tmp_path)), "film", (Mask,), "masks", lambda *_: None)
     sink.rows(Mask, [Mask("film", "film_1", "0:1", "p", ("a",), 0.0, 0.0, 1.0)] * 2)
     with pytest.raises(AssertionError, match="twice"):
-        sink.commit("digest", ["film"])
+        sink.commit("digest", {"film": {}})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Literal, Self
 
 from pydantic import Field, model_validator
@@ -28,6 +29,9 @@ class TrainConfig(Config):
     steps: int = Field(0, ge=0, description="steps to train; 0 counts in epochs")
     epochs: int = Field(8, ge=1, description="passes over the train split, when steps is 0")
     learning_rate: float = Field(2e-5, gt=0, le=1, description="Adam's, of generator, critic and ab-classifier alike")
+    schedule: Literal["constant", "cosine"] = Field(
+        "constant", description="of the learning rate over the run; cosine falls to 0 and suits a short one"
+    )
     beta_1: float = Field(0.5, ge=0, lt=1, description="Adam's decay of the first moment")
     beta_2: float = Field(0.999, ge=0, lt=1, description="Adam's decay of the second moment")
     seed: int = Field(0, ge=0, lt=2**32, description="of first weights, order of samples, crops and flips")
@@ -54,6 +58,12 @@ class TrainConfig(Config):
         if self.backbone_weights and self.width != 1:
             raise ValueError(f"backbone_weights fit width 1 only, and width is {self.width}")
         return self
+
+    def rate_at(self, step: int, steps: int) -> float:
+        """Learning rate of a step, counted from 0, in a run of so many."""
+        if self.schedule == "constant":
+            return self.learning_rate
+        return self.learning_rate * (1 + math.cos(math.pi * step / steps)) / 2
 
     def total_steps(self, samples: int) -> int:
         """Steps of the whole run over a train split of that many samples; the last epoch is rounded up to a batch."""

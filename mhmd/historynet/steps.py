@@ -43,6 +43,12 @@ class Learners:
         """Each with the name it has in checkpoints."""
         return (("generator", self.generator), ("critic", self.critic), ("ab_classifier", self.ab_classifier))
 
+    def set_rate(self, learning_rate: float) -> None:
+        """Give all optimizers this learning rate."""
+        for _, learner in self.named():
+            for group in learner.optimizer.param_groups:
+                group["lr"] = learning_rate
+
 
 @dataclass(frozen=True, slots=True)
 class _Term:

@@ -101,6 +101,7 @@ def _loop(run: _Run, journal: Journal, first: int) -> TrainResult:
     with stop_requests() as stop, closing(batches):
         for step in range(first + 1, run.steps + 1):
             started = perf_counter()
+            run.learners.set_rate(config.rate_at(step - 1, run.steps))
             losses = train_step(run.fabric, run.learners, next(batches), config, step - 1)
             _require_finite(losses, step)
             took = f"{perf_counter() - started:.2f} s"

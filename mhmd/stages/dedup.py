@@ -1,7 +1,8 @@
-"""dedup: which frames show the same picture twice, in one film or across films, and which of them is kept."""
+"""dedup: Find frames that show the same picture, in one film or across films, and keep the best."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from pydantic import Field
@@ -46,7 +47,9 @@ def choose(first: NDArray[np.int64], second: NDArray[np.int64], rank: NDArray[np
     return duplicate_of
 
 
-def verdicts(frames: pa.Table, radius: int) -> pa.Table:
+def verdicts(
+    frames: pa.Table, radius: int, progress: Callable[[int, int], None] = lambda _done, _total: None
+) -> pa.Table:
     """The verdict on each row of `frames` (film_id, frame_id, phash, sharpness), in the same order."""
     import numpy as np
     import pyarrow as pa
@@ -56,7 +59,7 @@ def verdicts(frames: pa.Table, radius: int) -> pa.Table:
     from mhmd.storage import schema_of
 
     hashed = np.flatnonzero(frames["phash"].is_valid().to_numpy())
-    first, second, distance = pairs_within(frames["phash"].drop_null().to_numpy().astype(np.uint64), radius)
+    first, second, distance = pairs_within(frames["phash"].drop_null().to_numpy().astype(np.uint64), radius, progress)
     quality = pa.table({"sharpness": frames["sharpness"], "frame_id": frames["frame_id"]})
     order = pc.sort_indices(quality, sort_keys=[("sharpness", "descending"), ("frame_id", "ascending")]).to_numpy()
     rank = np.empty(len(order), dtype=np.int64)
@@ -86,7 +89,7 @@ def run(inputs: Inputs, config: DedupConfig, sink: Sink) -> None:
     frames = inputs.rows(Frame, columns=("film_id", "frame_id", "phash", "sharpness"))
     passing = inputs.rows(Screening).filter(pc.field("rejected_by").is_null())["frame_id"]
     frames = frames.filter(pc.is_in(frames["frame_id"], passing.combine_chunks()))
-    table = verdicts(frames, config.radius)
+    table = verdicts(frames, config.radius, sink.progress)
     for film in inputs.films:
         sink.rows(Verdict, table.filter(pc.equal(table["film_id"], film)), film)
 

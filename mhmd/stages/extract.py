@@ -1,4 +1,4 @@
-"""Stage extract: decode a film once, find its shots, and store frames of them with every measure."""
+"""extract: Decode each film once, find its shots, and store frames of them with every measure."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING
 from pydantic import Field, field_validator
 
 from mhmd.config import Config
-from mhmd.inputs import Inputs
+from mhmd.inputs import Inputs, Progress
 from mhmd.records import Film, Frame, Shot
 from mhmd.shots import DETECTORS, Detector, Transition, shots_of
-from mhmd.sink import Progress, Sink
+from mhmd.sink import Sink
 from mhmd.stage import Stage
 
 if TYPE_CHECKING:

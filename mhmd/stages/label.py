@@ -1,4 +1,4 @@
-"""Stage label: era, nationality and garment of every frame, from the rows of the labels manifest."""
+"""label: Give every frame its era, nationality and garment, from the rows of the labels manifest."""
 
 from __future__ import annotations
 

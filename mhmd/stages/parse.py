@@ -1,4 +1,4 @@
-"""Stage parse: the human parsing of every sampled frame, as a mask of class indices."""
+"""parse: Make a human-parsing mask of every stored frame."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""screen: is a frame worth keeping? Decided from its measures alone, so a changed threshold decodes nothing again."""
+"""screen: Decide from its measures alone whether a frame is worth keeping."""
 
 from __future__ import annotations
 

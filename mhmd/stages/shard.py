@@ -1,4 +1,4 @@
-"""shard: kept frames, their masks and labels → tars of one split each, with all that tells what is in them."""
+"""shard: Put kept frames, their masks and labels into tars of one split each."""
 
 from __future__ import annotations
 

@@ -77,6 +77,15 @@ def test_only_lightness_counts_in_whatever_form_it_comes(model: Path, tmp_path: 
         np.testing.assert_array_equal(np.asarray(Image.open(path)), first, err_msg=str(path))
 
 
+def test_sixteen_bits_are_seen(model: Path, tmp_path: Path) -> None:
+    """The darkest 8-bit level of a channel holds 257 of 16 bits, and half of them round up."""
+    deep = np.linspace(0, 257 * 8, 64 * 64).astype(np.uint16).reshape(64, 64)
+    cv2.imwrite(str(tmp_path / "deep.png"), deep)
+    (path,) = colorize(model, [tmp_path / "deep.png"], tmp_path / "out", "cpu")
+    wanted = lightness(np.repeat(deep[..., None], 3, axis=2))
+    assert np.abs(lightness(np.asarray(Image.open(path))) - wanted).max() < 0.7 * LEVEL
+
+
 def test_lightness_of_a_colour_picture_is_kept(model: Path, tmp_path: Path) -> None:
     rgb = np.random.default_rng(1).integers(0, 256, (30, 40, 3), np.uint8)
     Image.fromarray(rgb).save(tmp_path / "colour.png")

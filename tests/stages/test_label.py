@@ -177,6 +177,6 @@ def test_the_stage_writes_what_the_manifests_say(tmp_path: Path) -> None:
     sink = Sink(storage, "a", STAGE.writes, STAGE.bytes_to, lambda done, total: told.append((done, total)))
     where = Where(data=storage.url, labels=str(tmp_path / "labels.csv"))
     run(Inputs(STAGE, where, storage, "a", ["a"]), LabelConfig(), sink)
-    sink.commit("digest", ["a"])
+    sink.commit("digest", {"a": {}})
     assert storage.table("labels/a.parquet")["label_id"].to_pylist() == [29, 29]
     assert told == [(2, 2)]

@@ -33,7 +33,7 @@ def stored(folder: Path, jpegs: list[bytes]) -> Storage:
         frame_id = f"film_{number:010}"
         ref = sink.put(f"{frame_id}.jpg", jpeg)
         sink.rows(Frame, [Frame(**values | {"film_id": "film", "frame_id": frame_id, "ref": ref})])
-    sink.commit("digest", ["film"])
+    sink.commit("digest", {"film": {}})
     return storage
 
 
@@ -47,7 +47,7 @@ def parsed(storage: Storage) -> tuple[list[dict[str, object]], list[tuple[int, i
     except FrameDamaged:
         sink.discard()
         raise
-    sink.commit("digest", ["film"])
+    sink.commit("digest", {"film": {}})
     return storage.table("masks/film.parquet").to_pylist(), told
 
 
@@ -83,7 +83,7 @@ def test_the_batch_changes_no_mask() -> None:
 
 def test_a_film_without_frames(tmp_path: Path) -> None:
     empty = Sink(Storage(str(tmp_path)), "film", (Frame,), "frames", lambda _done, _total: None)
-    empty.commit("digest", ["film"])
+    empty.commit("digest", {"film": {}})
     assert parsed(Storage(str(tmp_path))) == ([], [])
 
 
