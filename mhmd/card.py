@@ -47,5 +47,5 @@ def card(rows: pd.DataFrame, stats: Mapping[str, Any]) -> str:  # Any: see stats
 
 
 def _table(head: tuple[str, ...], rows: Any) -> str:  # Any: an iterable of tuples
-    lines = [head, ("---",) * len(head), *rows]
-    return "".join(f"| {' | '.join(str(cell) for cell in line)} |\n" for line in lines) + "\n"
+    lines = [[str(cell).replace("|", r"\|") for cell in line] for line in (head, ("---",) * len(head), *rows)]
+    return "".join(f"| {' | '.join(line)} |\n" for line in lines) + "\n"

@@ -117,7 +117,9 @@ def ray(job: Job, units: Sequence[str], *, workers: int, watchdog: Watchdog) -> 
     try:
         import ray as cluster
     except ImportError:
-        raise DependencyError("Ray is not installed", wanted="the extra ray", do="pip install 'mhmd[ray]'") from None
+        raise DependencyError(
+            "Ray is not installed", wanted="the extra ray", do="install it: pip install ray"
+        ) from None
     if not units:
         return
     if not cluster.is_initialized():  # stays up for the next stage; Ray ends it with this process

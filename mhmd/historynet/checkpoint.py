@@ -1,7 +1,7 @@
 """Checkpoints: safetensors whose metadata say what they are. Never pickle.
 
-`model.safetensors` holds the generator; `last.safetensors` holds everything that training needs to go on. Tensors are
-named `<network>.<weight>` and `optimizer.<network>.<weight>.<moment>`.
+`model.safetensors` holds the generator of the best validation; `last.safetensors` holds everything that training needs
+to go on. Tensors are named `<network>.<weight>` and `optimizer.<network>.<weight>.<moment>`.
 """
 
 from __future__ import annotations
@@ -38,6 +38,7 @@ class About:
     samples: int  # of the train split
     labels: Labels  # era, nationality, garment by label_id
     mask_classes: tuple[str, ...]
+    val_ab_mae: float | None = None  # of the validation that chose these weights
 
     def require_labels(self, labels: Labels, path: Path) -> None:
         """Raises WeightsError unless the labels are those that the checkpoint was trained on."""
@@ -75,11 +76,13 @@ def write(path: Path, tensors: Mapping[str, Tensor], about: About) -> None:
         "samples": about.samples,
         "labels": about.labels,
         "mask_classes": about.mask_classes,
+        "val_ab_mae": about.val_ab_mae,
     }
     # one entry: safetensors writes several in an order that differs from run to run
     metadata = {_ENTRY: json.dumps(said, ensure_ascii=False)}
     temporary = path.with_name(f".{path.name}.tmp")
     save_file({name: tensor.detach().contiguous() for name, tensor in tensors.items()}, temporary, metadata)
+    temporary.chmod(0o644)  # safetensors lets nobody else read it
     with temporary.open("rb") as written:
         os.fsync(written.fileno())
     temporary.replace(path)
@@ -117,8 +120,15 @@ def _about(path: Path, metadata: dict[str, str]) -> About:
             )
         labels = tuple((era, nationality, garment) for era, nationality, garment in said["labels"])
         config = TrainConfig.model_validate(said["config"])
-        return About(config, said["step"], said["samples"], labels, tuple(said["mask_classes"]))
-    except ValidationError as error:
+        classes = tuple(said["mask_classes"])
+        return About(config, said["step"], said["samples"], labels, classes, said["val_ab_mae"])
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        if not isinstance(error, ValidationError):
+            raise WeightsError(
+                f"{path}: its metadata are damaged ({type(error).__name__}: {error})",
+                wanted="those of a checkpoint of mhmd train",
+                do="name another model.safetensors",
+            ) from None
         first = error.errors()[0]
         raise WeightsError(
             f"{path} has {'.'.join(map(str, first['loc']))} = {first['input']!r}",

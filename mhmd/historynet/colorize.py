@@ -75,8 +75,11 @@ def _lightness(picture: Path) -> NDArray[np.float32]:
         data = np.frombuffer(picture.read_bytes(), np.uint8)
     except OSError as error:
         raise PictureError(f"{picture}: {error.strerror or error}", wanted="a picture", do="check its path") from None
-    # without IMREAD_UNCHANGED, OpenCV turns the picture as its EXIF says and drops transparency
-    bgr = cv2.imdecode(data, cv2.IMREAD_COLOR | cv2.IMREAD_ANYDEPTH) if data.size else None
+    try:
+        # without IMREAD_UNCHANGED, OpenCV turns the picture as its EXIF says and drops transparency
+        bgr = cv2.imdecode(data, cv2.IMREAD_COLOR | cv2.IMREAD_ANYDEPTH) if data.size else None
+    except cv2.error as error:
+        raise PictureError(f"{picture}: {error.err}", wanted="at most 2^30 pixels", do="make it smaller") from None
     if bgr is None or bgr.dtype not in (np.uint8, np.uint16):
         raise PictureError(
             f"{picture} is not a picture that can be read", wanted="JPEG, PNG or TIFF of 8 or 16 bits", do="convert it"

@@ -6,9 +6,8 @@ import json
 from dataclasses import dataclass
 from typing import Any, Literal
 
-import fsspec
-
 from mhmd.errors import DatasetError
+from mhmd.storage import file_system
 
 Split = Literal["train", "val", "test"]
 SPLITS: tuple[Split, ...] = ("train", "val", "test")
@@ -44,8 +43,8 @@ def open_dataset(url: str) -> Dataset:
 
     Raises DatasetError when there is no `stats.json`, or one that does not say what training needs.
     """
-    filesystem, root = fsspec.core.url_to_fs(url)
-    path = f"{root.rstrip('/')}/stats.json"
+    filesystem, root = file_system(url)
+    path = f"{root}/stats.json"
     try:
         text = filesystem.cat_file(path)
     except (FileNotFoundError, NotADirectoryError):

@@ -14,11 +14,8 @@ from mhmd.historynet.checkpoint import About
 from mhmd.historynet.steps import Learners
 
 
-def save(run: Path, learners: Learners, about: About) -> Path:
-    """Write both checkpoints of a run, `last.safetensors` last, and give the path of `model.safetensors`.
-
-    Raises RecipeError, and writes nothing, when a weight is no longer finite.
-    """
+def save(run: Path, learners: Learners, about: About) -> None:
+    """Write what training needs to go on. Raises RecipeError, and writes nothing, when a weight is not finite."""
     tensors = _tensors(learners)
     for name, tensor in tensors.items():
         if not torch.isfinite(tensor).all():
@@ -27,9 +24,13 @@ def save(run: Path, learners: Learners, about: About) -> Path:
                 wanted="finite weights",
                 do="lower learning_rate; the checkpoint before is kept",
             )
-    generator = {name: tensor for name, tensor in tensors.items() if name.startswith("generator.")}
-    checkpoint.write(run / checkpoint.MODEL, generator, about)
     checkpoint.write(run / checkpoint.LAST, tensors, about)
+
+
+def save_model(run: Path, learners: Learners, about: About) -> Path:
+    """Write the generator alone, as the run's model, and give its path."""
+    weights = learners.generator.module.state_dict()
+    checkpoint.write(run / checkpoint.MODEL, {f"generator.{name}": tensor for name, tensor in weights.items()}, about)
     return run / checkpoint.MODEL
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 from contextlib import closing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from time import perf_counter
 from types import MappingProxyType
@@ -72,8 +72,9 @@ def train(
 ) -> TrainResult:
     """Train on the shards at a folder or URL; leave checkpoints, metrics, curves and panels in the folder `run`.
 
-    A run that has a checkpoint goes on from it, to the same bits on a CPU as if it had never stopped. SIGINT and
-    SIGTERM end it after the step they fall into, with a checkpoint.
+    `model.safetensors` is the generator of the validation with the least ab error, or the last one where there is no
+    val split. A run that has a checkpoint goes on from it, to the same bits on a CPU as if it had never stopped. SIGINT
+    and SIGTERM end it after the step they fall into, with a checkpoint.
 
     Raises DatasetError for shards that cannot be used, WeightsError when `run` holds a checkpoint of another
     training (naming what differs) and for backbone weights, UsageError for a device that is not there or a `run`
@@ -96,7 +97,7 @@ def train(
 
 def _loop(run: _Run, journal: Journal, first: int) -> TrainResult:
     config, model, scores = run.config, run.learners.generator.module, None
-    panel = _panel_batch(run)
+    panel, best = _panel_batch(run), _best_before(run, first)
     batches = train_batches(run.dataset, config.size_px, config.batch, config.seed, first, run.fabric.device)
     with stop_requests() as stop, closing(batches):
         for step in range(first + 1, run.steps + 1):
@@ -113,12 +114,30 @@ def _loop(run: _Run, journal: Journal, first: int) -> TrainResult:
             if step % config.validate_every == 0 or step == run.steps:
                 journal.panel(step, painted_panel(model, panel))
                 scores = _validated(run, journal, step)
+                if scores is not None and (best is None or scores.ab_mae < best):
+                    best = scores.ab_mae
+                    _write_model(run, step, best)
             if step % config.checkpoint_every == 0 or ends:
-                path = state.save(run.folder, run.learners, run.about(step))
-                run.report(Event("checkpoint", step, run.steps, f"wrote {path}"))
+                state.save(run.folder, run.learners, run.about(step))
+                if best is None:
+                    _write_model(run, step, None)
             if stopped_by is not None:
                 break
     return TrainResult(run.folder / checkpoint.MODEL, step, scores, fresh=False, stopped_by=stopped_by)
+
+
+def _write_model(run: _Run, step: int, val_ab_mae: float | None) -> None:
+    path = state.save_model(run.folder, run.learners, replace(run.about(step), val_ab_mae=val_ab_mae))
+    run.report(Event("checkpoint", step, run.steps, f"wrote {path}"))
+
+
+def _best_before(run: _Run, first: int) -> float | None:
+    """The val ab error of the model that the run has, when it is of a step that will not come again."""
+    path = run.folder / checkpoint.MODEL
+    if not first or not path.exists():
+        return None
+    about = checkpoint.read_about(path)
+    return about.val_ab_mae if about.step <= first else None
 
 
 def _about(dataset: Dataset, config: TrainConfig, step: int) -> About:

@@ -76,6 +76,24 @@ def test_an_interrupted_run_goes_on_to_the_same_bits(shards: str, tmp_path: Path
         assert (tmp_path / "parts" / name).read_bytes() == (tmp_path / "whole" / name).read_bytes(), name
 
 
+def test_the_model_is_that_of_the_best_validation(shards: str, tmp_path: Path, tiny: Config) -> None:
+    config = tiny(steps=12, learning_rate=0.05, validate_every=1, checkpoint_every=5)
+    model = run_of(shards, tmp_path, config).checkpoint
+    errors = {line["step"]: line["ab_mae"] for line in lines(tmp_path) if line["split"] == "val"}
+    best = min(errors, key=errors.__getitem__)
+    assert best < 12  # such a rate overshoots
+    about = read_about(model)
+    assert (about.step, about.val_ab_mae) == (best, errors[best])
+    assert evaluate(model, shards, "val", device="cpu", batch=4).ab_mae == pytest.approx(errors[best], rel=1e-5)
+    assert model.stat().st_mode & 0o777 == 0o644
+
+
+def test_the_rate_falls_as_a_cosine(tiny: Config) -> None:
+    config = tiny(learning_rate=1e-3, schedule="cosine")
+    assert [config.rate_at(step, 8) for step in (0, 2, 4, 8)] == pytest.approx([1e-3, 0.8535534e-3, 0.5e-3, 0])
+    assert tiny(learning_rate=1e-3).rate_at(7, 8) == 1e-3
+
+
 def test_lines_after_the_last_checkpoint_are_forgotten(shards: str, tmp_path: Path, tiny: Config) -> None:
     config = tiny(steps=6, log_every=1, checkpoint_every=4)
 
