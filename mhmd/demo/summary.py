@@ -36,7 +36,7 @@ def summarize(data: Path, films: Sequence[str], out: Path, run: Path, scores: Sc
         ("shard", "samples in train, val, test", _join(*samples.values())),
         *(("train", f"loss {name}, first → last", f"{first[name]:.4g} → {last[name]:.4g}") for name in first),
         ("evaluate", "val PSNR, of gray", f"{scores.psnr:.2f} dB, {scores.neutral_psnr:.2f} dB"),
-        ("evaluate", "val ab error, of gray", f"{scores.ab_mae:.2f}, {scores.neutral_ab_mae:.2f}"),
+        ("evaluate", "val ab error (RMSE), of gray", f"{scores.ab_rmse:.2f}, {scores.neutral_ab_rmse:.2f}"),
     ]
 
 

@@ -38,7 +38,7 @@ class About:
     samples: int  # of the train split
     labels: Labels  # era, nationality, garment by label_id
     mask_classes: tuple[str, ...]
-    val_ab_mae: float | None = None  # of the validation that chose these weights
+    val_ab_rmse: float | None = None  # of the validation that chose these weights
 
     def require_labels(self, labels: Labels, path: Path) -> None:
         """Raises WeightsError unless the labels are those that the checkpoint was trained on."""
@@ -76,7 +76,7 @@ def write(path: Path, tensors: Mapping[str, Tensor], about: About) -> None:
         "samples": about.samples,
         "labels": about.labels,
         "mask_classes": about.mask_classes,
-        "val_ab_mae": about.val_ab_mae,
+        "val_ab_rmse": about.val_ab_rmse,
     }
     # one entry: safetensors writes several in an order that differs from run to run
     metadata = {_ENTRY: json.dumps(said, ensure_ascii=False)}
@@ -121,7 +121,7 @@ def _about(path: Path, metadata: dict[str, str]) -> About:
         labels = tuple((era, nationality, garment) for era, nationality, garment in said["labels"])
         config = TrainConfig.model_validate(said["config"])
         classes = tuple(said["mask_classes"])
-        return About(config, said["step"], said["samples"], labels, classes, said["val_ab_mae"])
+        return About(config, said["step"], said["samples"], labels, classes, said["val_ab_rmse"])
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         if not isinstance(error, ValidationError):
             raise WeightsError(

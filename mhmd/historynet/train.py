@@ -72,8 +72,8 @@ def train(
 ) -> TrainResult:
     """Train on the shards at a folder or URL; leave checkpoints, metrics, curves and panels in the folder `run`.
 
-    `model.safetensors` is the generator of the validation with the least ab error, or the last one where there is no
-    val split. A run that has a checkpoint goes on from it, to the same bits on a CPU as if it had never stopped. SIGINT
+    `model.safetensors` is the generator of the validation with the least ab error (ab_rmse: the square is what is
+    learnt), or the last one where there is no val split. A run that has a checkpoint goes on from it, to the same bits on a CPU as if it had never stopped. SIGINT
     and SIGTERM end it after the step they fall into, with a checkpoint.
 
     Raises DatasetError for shards that cannot be used, WeightsError when `run` holds a checkpoint of another
@@ -114,8 +114,8 @@ def _loop(run: _Run, journal: Journal, first: int) -> TrainResult:
             if step % config.validate_every == 0 or step == run.steps:
                 journal.panel(step, painted_panel(model, panel))
                 scores = _validated(run, journal, step)
-                if scores is not None and (best is None or scores.ab_mae < best):
-                    best = scores.ab_mae
+                if scores is not None and (best is None or scores.ab_rmse < best):
+                    best = scores.ab_rmse
                     _write_model(run, step, best)
             if step % config.checkpoint_every == 0 or ends:
                 state.save(run.folder, run.learners, run.about(step))
@@ -126,8 +126,8 @@ def _loop(run: _Run, journal: Journal, first: int) -> TrainResult:
     return TrainResult(run.folder / checkpoint.MODEL, step, scores, fresh=False, stopped_by=stopped_by)
 
 
-def _write_model(run: _Run, step: int, val_ab_mae: float | None) -> None:
-    path = state.save_model(run.folder, run.learners, replace(run.about(step), val_ab_mae=val_ab_mae))
+def _write_model(run: _Run, step: int, val_ab_rmse: float | None) -> None:
+    path = state.save_model(run.folder, run.learners, replace(run.about(step), val_ab_rmse=val_ab_rmse))
     run.report(Event("checkpoint", step, run.steps, f"wrote {path}"))
 
 
@@ -137,7 +137,7 @@ def _best_before(run: _Run, first: int) -> float | None:
     if not first or not path.exists():
         return None
     about = checkpoint.read_about(path)
-    return about.val_ab_mae if about.step <= first else None
+    return about.val_ab_rmse if about.step <= first else None
 
 
 def _about(dataset: Dataset, config: TrainConfig, step: int) -> About:
@@ -194,7 +194,7 @@ def _validated(run: _Run, journal: Journal, step: int) -> Scores | None:
     with closing(pictures):
         scores = score(run.learners.generator.module, pictures)
     journal.scores(step, scores)
-    text = f"val: ab error {scores.ab_mae:.2f} (gray {scores.neutral_ab_mae:.2f}), PSNR {scores.psnr:.2f} dB"
+    text = f"val: ab error {scores.ab_rmse:.2f} (gray {scores.neutral_ab_rmse:.2f}), PSNR {scores.psnr:.2f} dB"
     values = {"ab_mae": scores.ab_mae, "ab_rmse": scores.ab_rmse, "psnr": scores.psnr, "ssim": scores.ssim}
     run.report(Event("validation", step, run.steps, text, values))
     return scores

@@ -79,12 +79,12 @@ def test_an_interrupted_run_goes_on_to_the_same_bits(shards: str, tmp_path: Path
 def test_the_model_is_that_of_the_best_validation(shards: str, tmp_path: Path, tiny: Config) -> None:
     config = tiny(steps=12, learning_rate=0.05, validate_every=1, checkpoint_every=5)
     model = run_of(shards, tmp_path, config).checkpoint
-    errors = {line["step"]: line["ab_mae"] for line in lines(tmp_path) if line["split"] == "val"}
+    errors = {line["step"]: line["ab_rmse"] for line in lines(tmp_path) if line["split"] == "val"}
     best = min(errors, key=errors.__getitem__)
     assert best < 12  # such a rate overshoots
     about = read_about(model)
-    assert (about.step, about.val_ab_mae) == (best, errors[best])
-    assert evaluate(model, shards, "val", device="cpu", batch=4).ab_mae == pytest.approx(errors[best], rel=1e-5)
+    assert (about.step, about.val_ab_rmse) == (best, errors[best])
+    assert evaluate(model, shards, "val", device="cpu", batch=4).ab_rmse == pytest.approx(errors[best], rel=1e-5)
     assert model.stat().st_mode & 0o777 == 0o644
 
 
