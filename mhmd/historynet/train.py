@@ -73,8 +73,8 @@ def train(
     """Train on the shards at a folder or URL; leave checkpoints, metrics, curves and panels in the folder `run`.
 
     `model.safetensors` is the generator of the validation with the least ab error (ab_rmse: the square is what is
-    learnt), or the last one where there is no val split. A run that has a checkpoint goes on from it, to the same bits on a CPU as if it had never stopped. SIGINT
-    and SIGTERM end it after the step they fall into, with a checkpoint.
+    learnt), or the last one where there is no val split. A run that has a checkpoint goes on from it, to the same bits
+    on a CPU as if it had never stopped. SIGINT and SIGTERM end it after the step they fall into, with a checkpoint.
 
     Raises DatasetError for shards that cannot be used, WeightsError when `run` holds a checkpoint of another
     training (naming what differs) and for backbone weights, UsageError for a device that is not there or a `run`
