@@ -45,10 +45,10 @@ def test_knobs_are_options_with_their_range() -> None:
 @pytest.mark.parametrize(
     ("words", "code", "message"),
     [
-        (["extract", "--data", "w"], 1, "no films manifest; wanted its path; name it with --films FILE"),
+        (["extract", "--data", "w"], 2, "no films manifest; wanted its path; name it with --films FILE"),
         (["extract", "--films", "none.parquet", "--data", "w"], 1, "none.parquet"),
         (["screen", "--data", "w"], 1, "run `mhmd extract` first"),
-        (["dedup", "--data", "w", "--radius", "13"], 1, "radius = 13"),
+        (["dedup", "--data", "w", "--radius", "13"], 2, "radius = 13"),
         (["dedup", "none.toml", "--data", "w"], 1, "none.toml"),
         (["screen", "--data", "w", "--on", "cluster"], 2, "wanted one of serial, processes, ray"),
         (["check", "w"], 1, "wanted a dataset that `mhmd shard` made"),

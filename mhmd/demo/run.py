@@ -19,6 +19,7 @@ def run_demo(folder: Path, how: How, shown: Reporter) -> None:
 
     Run again it takes up what is there. Raises DependencyError without the packages of `mhmd[demo]`.
     """
+    from mhmd.historynet.checkpoint import LAST
     from mhmd.historynet.colorize import colorize
     from mhmd.historynet.metrics import evaluate
     from mhmd.historynet.train import train
@@ -32,13 +33,14 @@ def run_demo(folder: Path, how: How, shown: Reporter) -> None:
         shown.summary(made)
     result = train(str(out), run, recipe.knobs("train", TrainConfig), report=shown.training())
     scores = evaluate(result.checkpoint, str(out), "val")
-    pictures = colorize(result.checkpoint, list(inputs.pictures), colored)
+    # the validation film shares no scene with these pictures, and chose a model that hardly dares to colour
+    pictures = colorize(run / LAST, list(inputs.pictures), colored)
     rows = summarize(data, [film.film_id for film in FILMS], out, run, scores)
     shown.table("What each stage made", ("stage", "what", "how much"), rows)
     places = [
         ("the dataset and its card", f"{out}/README.md"),
         ("gray, truth, ours and mask side by side", f"{run}/samples"),
-        *(("a coloured picture", str(path)) for path in pictures),
+        *(("a picture coloured with the last weights", str(path)) for path in pictures),
         ("curves", f"tensorboard --logdir {run}"),
         ("where the films stand", f"mhmd status --data {data}"),
     ]

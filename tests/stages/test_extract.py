@@ -187,6 +187,7 @@ def test_damaged_stretches_are_not_stored(tmp_path: Path) -> None:
 
 def test_progress_goes_to_the_end(tmp_path: Path) -> None:
     reports = extract(make_film(tmp_path / "film.mp4", [60, 60]).path, ExtractConfig()).reports
+    reports = [(done, total) for done, total in reports if total < 1000]  # before it the file's bytes were hashed
     assert [done for done, _ in reports] == sorted(done for done, _ in reports)
     assert reports[-1] == (120, 120)
     assert len(reports) > 10
