@@ -11,7 +11,7 @@ export UV_PYTHON_DOWNLOADS := never
 help:
 	@echo 'make demo    the whole way on three small films, in ./mhmd-demo'
 	@echo 'make test    the default tests'
-	@echo 'make check   format, lint, types, layers, generated docs, tests with Ray'
+	@echo 'make check   format, lint, types, layers, generated docs, all tests that need no GPU'
 	@echo 'make format  mend what can be mended by itself'
 	@echo 'make docs    write the generated pages'
 	@echo 'make bench   the benchmarks; BENCH_ARGS is passed on'
@@ -43,7 +43,7 @@ check: env
 	$(RUN)mypy
 	$(RUN)lint-imports
 	$(RUN)python docs/generate.py --check
-	$(RUN)pytest -m 'not gpu and not slow and not browser'
+	$(RUN)pytest -m 'not gpu and not browser'
 
 format: env
 	$(RUN)ruff format .

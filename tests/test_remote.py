@@ -16,7 +16,7 @@ from mhmd.stage import Where
 from mhmd.storage import Storage
 from tests.films import Scene, make_film
 
-pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")  # of the server
+pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore::DeprecationWarning")]  # of the server
 
 
 @pytest.fixture

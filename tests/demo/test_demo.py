@@ -94,6 +94,7 @@ def test_the_pictures_to_colour_are_gray(inputs: DemoInputs) -> None:
     assert all(np.asarray(picture).std() > 30 for picture in pictures)
 
 
+@pytest.mark.slow  # renders the film once more
 def test_the_same_bytes_every_time(inputs: DemoInputs, tmp_path: Path) -> None:
     again = prepare(tmp_path)
     for path in (again.films, again.labels, *again.pictures, tmp_path / "films/portraits.mp4"):
