@@ -7,93 +7,24 @@ import os
 import shutil
 import signal
 import subprocess
-import sys
 import time
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
 import pyarrow.parquet as pq
 import pytest
 
-from mhmd.build import How, build
+from mhmd.build import How
 from mhmd.errors import DatasetError, ManifestError, MissingInput
-from mhmd.inputs import table_path
-from mhmd.make import Made, make
-from mhmd.recipe import Recipe, load_recipe
-from mhmd.records import FilmHash, Frame, Label, Mask, Screening, Verdict
+from mhmd.make import make
+from mhmd.records import Frame, Label, Mask, Screening, Verdict
 from mhmd.stage import Where
 from mhmd.stages import ORDER, stage
 from mhmd.status import status
 from mhmd.storage import Stamp, Storage
-from tests.films import Scene, make_film
-
-FILMS = ("alpha", "beta", "gamma")
-
-RECIPE = """
-[extract]
-interval_s = 0.25
-guard_s = 0.05
-[screen]
-min_sharpness = 50.0
-[dedup]
-radius = 6
-[split]
-seed = 0
-[shard]
-shard_mb = 1
-"""
-
-
-@dataclass(frozen=True)
-class World:
-    """Films, manifests and a recipe, and a workspace and a dataset made of them."""
-
-    root: Path
-
-    @property
-    def where(self) -> Where:
-        root = str(self.root)
-        return Where(
-            f"{root}/data", f"{root}/out", f"{root}/films.parquet", f"{root}/labels.parquet", f"{root}/splits.parquet"
-        )
-
-    def film(self, name: str, shots: list[Scene]) -> None:
-        make_film(self.root / f"{name}.mp4", shots)
-
-    def name_films(self, names: tuple[str, ...]) -> None:
-        """Write the manifests for these films, each a title of its own."""
-        rows = {"film_id": names, "title": [f"The {name}" for name in names], "path": [f"{name}.mp4" for name in names]}
-        pd.DataFrame(rows).to_parquet(self.root / "films.parquet")
-        labels = {"era": "During WWII", "nationality": "China", "garment": "formal"}
-        pd.DataFrame([{"film_id": name, **labels} for name in names]).to_parquet(self.root / "labels.parquet")
-
-    def recipe(self, old: str = "", new: str = "") -> Recipe:
-        """The recipe, with `new` in the place of `old`."""
-        assert old in RECIPE
-        (self.root / "recipe.toml").write_text(RECIPE.replace(old, new) if old else RECIPE)
-        return load_recipe(self.root / "recipe.toml")
-
-    def build(self, old: str = "", new: str = "", how: How | None = None) -> dict[str, Made]:
-        """Build everything, with `new` in the place of `old` in the recipe; what came of each stage."""
-        run = build(self.recipe(old, new), self.where, how or How("serial"), begin=lambda _: lambda _: None)
-        return {made.stage: made for made in run}
-
-    def bytes(self) -> dict[str, str]:
-        """Hash of every file that was made, but for caches."""
-        folders = (self.root / "data", self.root / "out")
-        files = (path for folder in folders for path in folder.rglob("*") if path.is_file())
-        return {
-            str(path.relative_to(self.root)): hashlib.sha256(path.read_bytes()).hexdigest()
-            for path in files
-            if path.parent.name != FilmHash.TABLE
-        }
-
-
-def made_units(made: dict[str, Made]) -> dict[str, set[str]]:
-    """Units that were made, by stage; stages in which all was fresh are left out."""
-    units = {name: {o.unit for o in of.outcomes if o.status == "made"} for name, of in made.items()}
-    return {name: of for name, of in units.items() if of}
+from tests.films import Scene
+from tests.world import FILMS, World, made_units
 
 
 @pytest.fixture(scope="module")
@@ -116,19 +47,15 @@ def world(built: World, tmp_path: Path) -> World:
     return World(tmp_path / "world")
 
 
-def rows(world: World, record: type, film: str) -> pd.DataFrame:
-    return Storage(world.where.data).table(table_path(record, film)).to_pandas()
-
-
 def test_every_table_names_each_frame_once(built: World) -> None:
-    frames = pd.concat([rows(built, Frame, film) for film in FILMS])
+    frames = pd.concat([built.rows(Frame, film) for film in FILMS])
     assert len(frames) >= 3 * 4
     assert frames["frame_id"].is_unique
     for record in (Screening, Label, Mask):
-        of = pd.concat([rows(built, record, film) for film in FILMS])
+        of = pd.concat([built.rows(record, film) for film in FILMS])
         assert of["frame_id"].tolist() == frames["frame_id"].tolist()
-    screenings = pd.concat([rows(built, Screening, film) for film in FILMS]).set_index("frame_id")["rejected_by"]
-    verdicts = pd.concat([rows(built, Verdict, film) for film in FILMS])
+    screenings = pd.concat([built.rows(Screening, film) for film in FILMS]).set_index("frame_id")["rejected_by"]
+    verdicts = pd.concat([built.rows(Verdict, film) for film in FILMS])
     assert set(verdicts["frame_id"]) == set(screenings.index[screenings.isna()])
     assert {"gray", "blurred"} <= set(screenings.dropna())
     assert verdicts["kept"].any()
@@ -352,13 +279,9 @@ def test_a_kill_at_any_point_leaves_nothing_half_written(built: World, world: Wo
     shutil.rmtree(world.root / "data")
     shutil.rmtree(world.root / "out")
     world.recipe()
-    where = world.where
-    command = [str(Path(sys.executable).with_name("mhmd")), "build", str(world.root / "recipe.toml")]
-    for option in ("films", "labels", "splits", "data", "out"):
-        command += [f"--{option}", getattr(where, option)]
     kills = 0
     for delay_s in (1.2, 1.9, 2.6, 3.3, 300):
-        process = subprocess.Popen(command, stdout=subprocess.DEVNULL, start_new_session=True)
+        process = subprocess.Popen(world.command(), stdout=subprocess.DEVNULL, start_new_session=True)
         started = time.monotonic()
         while process.poll() is None and time.monotonic() - started < delay_s:
             time.sleep(0.02)
