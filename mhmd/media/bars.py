@@ -1,9 +1,10 @@
-"""Black bars around the picture, by a vote of frames spread over the film."""
+"""Black bars around the picture: the formats of a film, by a vote of frames spread over it."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from statistics import median
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -14,15 +15,27 @@ BRIGHT_LUMA = 32.0
 """Mean luma, 0 to 255, from which a frame may vote: in a dark frame the picture itself is black."""
 
 BLACK_LUMA = 20
-"""Luma, 0 to 255, up to which a row or column is black, once its brightest 2% are left out."""
+"""Luma, 0 to 255, up to which a pixel is black."""
 
-BRIGHTEST_SHARE = 0.02
-"""Left out of each row and column: dust, ringing at the picture's edge, a station's mark."""
+LIT_SHARE = 0.02
+"""A row or column with no more lit pixels than this is black: dust, ringing at the picture's edge, a station's mark."""
 
 MIN_VOTES = 3
 
+MIN_SUPPORT = 0.1
+"""Share of the votes that a format needs. A dark wall at the edge of some scenes gives scattered votes."""
+
+SAME = 0.006
+"""Votes that differ by no more than this share of the side (2 px of 360) are for the same bars."""
+
+MIN_STEP = 6.0
+"""At a bar's edge luma rises at once by this, in the median of its votes; a dark ceiling ends gradually."""
+
 MIN_PICTURE_SHARE = 1 / 3
 """Of width and of height: if less would remain, it is a title card or a night scene, not bars."""
+
+LIT_BAR_SHARE = 0.15
+"""When more than this share of a bar is lit, it is picture; a subtitle in it lights less."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,37 +48,86 @@ class Bars:
     bottom: int = 0
 
 
-def bars_of(lumas: Iterable[NDArray[np.uint8]]) -> Bars:
-    """The bars of a film from luma pictures of it (H×W, 0 to 255, all of one size).
+@dataclass(frozen=True, slots=True)
+class _Vote:
+    """One axis of one frame: black entries at both ends, and the mean luma of every entry."""
 
-    A bar is what is black in every frame that is bright enough to vote, so one frame without bars is enough to keep
-    them all. No bars without three votes. What remains has an even width and height.
+    start: int
+    end: int
+    mean: NDArray[np.float64]
+
+
+def formats_of(lumas: Iterable[NDArray[np.uint8]]) -> tuple[Bars, ...]:
+    """The bars of each format that a film has, the commonest first; at least one, maybe without any bars.
+
+    `lumas` are luma pictures of it (H×W, 0 to 255, all of one size). A format is what a tenth of the bright frames
+    agree on; those after the first differ from it by as much on both sides of an axis, as a change of the aspect
+    ratio does. No bars without three votes. What remains begins at even rows and columns and has an even size.
     """
+    votes = [(_vote(luma, 1), _vote(luma, 0)) for luma in lumas if luma.mean() >= BRIGHT_LUMA]
+    if len(votes) < MIN_VOTES:
+        return (Bars(),)
+    found: list[tuple[int, Bars]] = []
+    for top, bottom, voters in _formats([rows for rows, _ in votes], len(votes)):
+        columns = [votes[voter][1] for voter in voters]
+        for left, right, supporters in _formats(columns, len(votes)):
+            found.append((len(supporters), Bars(left, top, right, bottom)))
+    found.sort(key=lambda each: -each[0])
+    formats = [bars for _, bars in found] or [Bars()]
+    return (formats[0], *(bars for bars in formats[1:] if _changes_format(bars, formats[0])))
+
+
+def is_lit(luma: NDArray[np.uint8], bars: Bars) -> bool:
+    """Whether a luma picture (H×W, 0 to 255) shows picture where these bars would be, given in its own pixels."""
+    height, width = luma.shape
+    parts = (luma[: bars.top], luma[height - bars.bottom :], luma[:, : bars.left], luma[:, width - bars.right :])
+    return any(part.size and float((part > BLACK_LUMA).mean()) > LIT_BAR_SHARE for part in parts)
+
+
+def _vote(luma: NDArray[np.uint8], axis: int) -> _Vote:
+    """What a frame says of its rows (axis 1) or columns (axis 0)."""
     import numpy as np
 
-    keep = round(100 * (1 - BRIGHTEST_SHARE))
-    levels: list[tuple[NDArray[np.float64], NDArray[np.float64]]] = [
-        (np.percentile(luma, keep, axis=1), np.percentile(luma, keep, axis=0))
-        for luma in lumas
-        if luma.mean() >= BRIGHT_LUMA
-    ]
-    if len(levels) < MIN_VOTES:
-        return Bars()
-    top, bottom = _ends(np.max([rows for rows, _ in levels], axis=0))
-    left, right = _ends(np.max([columns for _, columns in levels], axis=0))
-    return Bars(left=left, top=top, right=right, bottom=bottom)
+    share = np.count_nonzero(luma > BLACK_LUMA, axis=axis) / luma.shape[axis]
+    lit = np.flatnonzero(share > LIT_SHARE)
+    mean = luma.mean(axis=axis)
+    return _Vote(int(lit[0]), len(share) - 1 - int(lit[-1]), mean) if len(lit) else _Vote(0, 0, mean)
 
 
-def _ends(level: NDArray[np.float64]) -> tuple[int, int]:
-    """How many black entries a profile begins and ends with; the second is raised to leave an even number between."""
-    import numpy as np
+def _formats(votes: Sequence[_Vote], all_votes: int) -> list[tuple[int, int, list[int]]]:
+    """The formats along one axis: bars at start and end, even, and the votes that agree on each; commonest first."""
+    size = len(votes[0].mean) if votes else 0
+    near = max(2, round(SAME * size))
+    left, found = list(range(len(votes))), []
+    while left:
+        best = max((_agreeing(votes, left, votes[index].start, votes[index].end, near) for index in left), key=len)
+        if len(best) < max(MIN_VOTES, MIN_SUPPORT * all_votes):
+            break
+        start, end = (round(median(ends)) for ends in zip(*((votes[v].start, votes[v].end) for v in best), strict=True))
+        around = _agreeing(votes, left, start, end, 4 * near)
+        left = [index for index in left if index not in around]
+        start = start + start % 2 if _has_step([votes[index].mean for index in best], start) else 0
+        end = end if _has_step([votes[index].mean[::-1] for index in best], end) else 0
+        end += (size - start - end) % 2 if start or end else 0
+        if size - start - end >= MIN_PICTURE_SHARE * size:
+            found.append((start, end, around))
+    return found
 
-    lit = np.flatnonzero(level > BLACK_LUMA)
-    if len(lit) == 0:
-        return 0, 0
-    start, end = int(lit[0]), int(lit[-1]) + 1
-    if end - start < MIN_PICTURE_SHARE * len(level):
-        return 0, 0
-    if (end - start) % 2 and (start, end) != (0, len(level)):
-        end -= 1
-    return start, len(level) - end
+
+def _agreeing(votes: Sequence[_Vote], among: Sequence[int], start: int, end: int, near: int) -> list[int]:
+    """Which votes have both ends within `near` of these."""
+    return [each for each in among if max(abs(votes[each].start - start), abs(votes[each].end - end)) <= near]
+
+
+def _has_step(profiles: Sequence[NDArray[np.float64]], edge: int) -> bool:
+    """Whether mean luma rises abruptly at the entry `edge`, in the median of the frames."""
+    if edge == 0:
+        return True
+    inside = (each[edge + 1 : edge + 4].mean() - each[max(0, edge - 4) : edge].mean() for each in profiles)
+    return median(float(step) for step in inside) >= MIN_STEP
+
+
+def _changes_format(bars: Bars, main: Bars) -> bool:
+    """Whether two formats differ on both sides of an axis, by much the same."""
+    pairs = ((bars.top - main.top, bars.bottom - main.bottom), (bars.left - main.left, bars.right - main.right))
+    return bars != main and all(abs(one - other) <= max(4, 0.1 * abs(one)) for one, other in pairs)

@@ -35,10 +35,10 @@ def decode_jpeg(data: bytes) -> NDArray[np.uint8]:
 
     from mhmd.media.opencv import cv2
 
-    bgr = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR) if data else None
-    if bgr is None:
+    rgb = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR_RGB) if data else None
+    if rgb is None:
         raise PictureError(f"{len(data)} bytes that are no JPEG", wanted="a JPEG", do="extract its film again")
-    return cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB).astype(np.uint8, copy=False)
+    return rgb.astype(np.uint8, copy=False)
 
 
 def shrink(picture: NDArray[np.uint8], short_side_px: int) -> NDArray[np.uint8]:

@@ -1,49 +1,159 @@
-"""Pictures of one film's frames: cut to inside the bars, in right colours, scaled."""
+"""Pictures of one film's frames: cut to inside the bars, in right colours, upright, with square pixels, scaled."""
 
 from __future__ import annotations
 
 import math
+from fractions import Fraction
 from typing import TYPE_CHECKING
 
-from mhmd.media.colour import ToRgb
-from mhmd.media.jpeg import shrink
-from mhmd.media.probe import Probe
+from mhmd.media.bars import Bars
+from mhmd.media.colour import WEIGHTS, Colour, ToRgb
+from mhmd.media.planes import is_planar_yuv, planes_of
+from mhmd.media.probe import Crop, Probe
 
 if TYPE_CHECKING:
     import numpy as np
     from av import VideoFrame
+    from av.filter import Graph
     from numpy.typing import NDArray
 
+    Picture = NDArray[np.uint8]
+
 SMALL_WIDTH_PX = 256
-"""Width to which whole frames are scaled down for detectors."""
+"""Width to which frames are scaled down for detectors."""
 
 
-class Pictures:
-    """Makes them. One for a film, because FFmpeg's scaler is kept between frames."""
+class SmallPictures:
+    """What detectors look at: h×w×3, BGR, at most 256 px wide, inside the bars that all formats of a film share.
+
+    Straight from the planes, each of them decimated by bilinear interpolation as PySceneDetect does, which reads a
+    fraction of the frame; chroma to half the size, as most films have it. Formats that are not planar YUV go through FFmpeg's scaler.
+    """
+
+    def __init__(self, probe: Probe) -> None:
+        self.bars = _shared(probe.formats)
+        self._crop = probe.crop(self.bars)
+        scale = min(1.0, SMALL_WIDTH_PX / self._crop.w)
+        self._size = (max(1, round(self._crop.w * scale)), max(1, round(self._crop.h * scale)))
+        self._half = (max(1, self._size[0] // 2), max(1, self._size[1] // 2))
+        self._to_rgb = ToRgb(probe.colour)
+        self._cut = Cut()
+        self._to_bgr = to_bgr(probe.colour) if probe.colour.matrix in WEIGHTS else None
+
+    def __call__(self, frame: VideoFrame) -> Picture:
+        """The small picture of a frame."""
+        from mhmd.media.opencv import cv2
+
+        if self._to_bgr is None or not is_planar_yuv(frame.format):
+            rgb = self._to_rgb.picture(self._cut(frame, self._crop), *self._size)
+            return cv2.cvtColor(rgb, cv2.COLOR_RGB2BGR).astype("uint8", copy=False)
+        bits = frame.format.components[0].bits
+        small = []
+        for plane, size in zip(planes_of(frame), (self._size, self._half, self._half), strict=False):
+            part = plane[_part(self._crop.y, self._crop.h, plane.shape[0], frame.height)]
+            part = part[:, _part(self._crop.x, self._crop.w, plane.shape[1], frame.width)]
+            reduced = cv2.resize(part, size, interpolation=cv2.INTER_LINEAR)
+            small.append(reduced if bits == 8 else cv2.convertScaleAbs(reduced, alpha=0.5 ** (bits - 8)))
+        chroma = (cv2.resize(plane, self._size, interpolation=cv2.INTER_LINEAR) for plane in small[1:])
+        return cv2.transform(cv2.merge((small[0], *chroma)), self._to_bgr).astype("uint8", copy=False)
+
+    def inside(self, bars: Bars) -> Bars:
+        """Those bars, less what small pictures leave out, in pixels of small pictures, rounded down."""
+        across, down = self._size[0] / self._crop.w, self._size[1] / self._crop.h
+        return Bars(
+            int((bars.left - self.bars.left) * across),
+            int((bars.top - self.bars.top) * down),
+            int((bars.right - self.bars.right) * across),
+            int((bars.bottom - self.bars.bottom) * down),
+        )
+
+
+class StoredPictures:
+    """What is stored: H×W×3, RGB, upright, its pixels square, its short side at most `short_side_px`; 0 = any."""
 
     def __init__(self, probe: Probe, short_side_px: int) -> None:
-        """`short_side_px` of the pictures to store; 0 leaves them as they are."""
-        crop = probe.crop
-        self._part = slice(crop.y, crop.y + crop.h), slice(crop.x, crop.x + crop.w)
-        self._to_rgb = ToRgb(probe.colour)
+        self._probe = probe
         self._short_side_px = short_side_px
-        scale = min(1.0, SMALL_WIDTH_PX / probe.width)
-        self._small_size = (max(1, round(probe.width * scale)), max(1, round(probe.height * scale)))
-        rows = _scaled(crop.y, crop.h, self._small_size[1] / probe.height)
-        self._small_part = rows, _scaled(crop.x, crop.w, self._small_size[0] / probe.width)
+        self._to_rgb = ToRgb(probe.colour)
+        self._cut = Cut()
 
-    def small(self, frame: VideoFrame) -> NDArray[np.uint8]:
-        """What a detector looks at: h×w×3, BGR, at most 256 px wide."""
-        return self._to_rgb.small(frame, *self._small_size)[self._small_part]
+    def __call__(self, frame: VideoFrame, crop: Crop) -> Picture:
+        """The part of a frame as it is stored."""
+        import numpy as np
 
-    def stored(self, frame: VideoFrame) -> NDArray[np.uint8]:
-        """What is stored: H×W×3, RGB."""
-        picture = self._to_rgb.picture(frame)[self._part]
-        return shrink(picture, self._short_side_px) if self._short_side_px else picture
+        size = stored_size(crop, self._probe.pixel_aspect, self._short_side_px)
+        picture = self._to_rgb.picture(self._cut(frame, crop), *size)
+        turns = self._probe.rotation_deg // 90
+        return np.ascontiguousarray(np.rot90(picture, -turns)) if turns else picture
 
 
-def _scaled(start: int, length: int, scale: float) -> slice:
-    """The whole pixels of a scaled picture that show nothing outside [start, start + length) of the full one."""
-    first = math.ceil(round(start * scale, 6))
-    end = math.floor(round((start + length) * scale, 6))
-    return slice(first, max(first + 1, end))
+class Cut:
+    """Cuts parts out of frames without a copy, by FFmpeg's crop filter."""
+
+    def __init__(self) -> None:
+        self._graphs: dict[Crop, Graph] = {}
+
+    def __call__(self, frame: VideoFrame, crop: Crop) -> VideoFrame:
+        """The part of the frame."""
+        from av import VideoFrame
+
+        if (crop.x, crop.y, crop.w, crop.h) == (0, 0, frame.width, frame.height):
+            return frame
+        graph = self._graphs.get(crop)
+        if graph is None:
+            graph = self._graphs[crop] = _crop_graph(frame, crop)
+        graph.push(frame)
+        part = graph.pull()
+        assert isinstance(part, VideoFrame)
+        return part
+
+
+def to_bgr(colour: Colour) -> NDArray[np.float32]:
+    """The 3×4 matrix that turns Y, Cb, Cr in 8 bits into B, G, R of full range, 0 to 255. ITU-R BT.601, BT.709."""
+    import numpy as np
+
+    red, blue = WEIGHTS[colour.matrix]
+    green = 1 - red - blue
+    light, chroma, black = (1.0, 1.0, 0) if colour.range == "full" else (255 / 219, 255 / 224, 16)
+    cb, cr = 2 * (1 - blue) * chroma, 2 * (1 - red) * chroma
+    factors = np.array(
+        [[light, cb, 0], [light, -cb * blue / green, -cr * red / green], [light, 0, cr]], dtype=np.float32
+    )
+    offset = -factors @ np.array([black, 128, 128], np.float32)
+    return np.hstack([factors, offset[:, None]])
+
+
+def stored_size(crop: Crop, pixel_aspect: Fraction, short_side_px: int) -> tuple[int, int]:
+    """Width and height, px, of a stored picture before it is turned: the part with square pixels, never enlarged."""
+    width, height = Fraction(crop.w), Fraction(crop.h)
+    if pixel_aspect > 1:
+        height /= pixel_aspect
+    else:
+        width *= pixel_aspect
+    scale = min(Fraction(1), Fraction(short_side_px) / min(width, height)) if short_side_px else Fraction(1)
+    return max(1, round(width * scale)), max(1, round(height * scale))
+
+
+def _shared(formats: tuple[Bars, ...]) -> Bars:
+    sides = zip(*((bars.left, bars.top, bars.right, bars.bottom) for bars in formats), strict=True)
+    return Bars(*(min(side) for side in sides))
+
+
+def _part(start: int, length: int, plane: int, whole: int) -> slice:
+    """The samples of a plane that show nothing outside [start, start + length) of the frame's pixels."""
+    first = math.ceil(start * plane / whole)
+    return slice(first, max(first + 1, (start + length) * plane // whole))
+
+
+def _crop_graph(frame: VideoFrame, crop: Crop) -> Graph:
+    from av.filter import Graph
+
+    graph = Graph()
+    source = graph.add_buffer(
+        width=frame.width, height=frame.height, format=frame.format, time_base=frame.time_base or Fraction(1)
+    )
+    cut = graph.add("crop", f"w={crop.w}:h={crop.h}:x={crop.x}:y={crop.y}:exact=1")
+    source.link_to(cut)
+    cut.link_to(graph.add("buffersink"))
+    graph.configure()
+    return graph

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mhmd.errors import FilmUnreadable
-from mhmd.media.bars import Bars, bars_of
+from mhmd.media.bars import Bars, formats_of
 from mhmd.media.colour import Colour, ToRgb, colour_of
 from mhmd.media.container import MAX_PIXELS, opened
 
@@ -57,13 +57,13 @@ class Probe:
     frames: int
     pixel_format: str
     colour: Colour
-    bars: Bars
+    formats: tuple[Bars, ...]
     interlaced: bool
+    rotation_deg: int = 0
+    pixel_aspect: Fraction = Fraction(1)
 
-    @property
-    def crop(self) -> Crop:
-        """What lies inside the bars."""
-        bars = self.bars
+    def crop(self, bars: Bars) -> Crop:
+        """What lies inside bars."""
         return Crop(bars.left, bars.top, self.width - bars.left - bars.right, self.height - bars.top - bars.bottom)
 
 
@@ -101,7 +101,7 @@ def probe_film(path: Path, color_matrix: str | None = None) -> Probe:
         frames=frames,
         pixel_format=first.format.name,
         colour=colour,
-        bars=bars_of(to_rgb.luma(sample) for sample in samples),
+        formats=formats_of(to_rgb.luma(sample) for sample in samples),
         interlaced=sum(sample.interlaced_frame for sample in samples) * 2 > len(samples),
     )
 

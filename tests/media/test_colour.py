@@ -38,7 +38,8 @@ def film_of(path: Path, size: tuple[int, int], coding: Coding) -> Path:
 
 
 def decoded(path: Path, colour: Colour) -> Picture:
-    return ToRgb(colour).picture(next(iter(Decoder(path, 0))).frame)
+    frame = next(iter(Decoder(path, 0))).frame
+    return ToRgb(colour).picture(frame, frame.width, frame.height)
 
 
 CASES = {

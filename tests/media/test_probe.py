@@ -23,7 +23,7 @@ def test_what_a_film_is(film: Path) -> None:
     probe = probe_film(film)
     assert (probe.codec, probe.width, probe.height, probe.pixel_format) == ("h264", 192, 108, "yuv420p")
     assert (probe.rate, probe.frames, probe.interlaced) == (Fraction(24), 90, False)
-    assert probe.crop == Crop(0, 14, 192, 80)
+    assert probe.crop(probe.formats[0]) == Crop(0, 14, 192, 80)
 
 
 @pytest.mark.parametrize(
@@ -40,7 +40,7 @@ def test_any_name_will_do(film: Path, name: str, tmp_path: Path, monkeypatch: py
 def test_odd_sizes_stay_whole(size: tuple[int, int], tmp_path: Path) -> None:
     coding = Coding(codec="ffv1", pixel_format="yuv444p")
     probe = probe_film(make_film(tmp_path / "film.mkv", [20], size=size, coding=coding).path)
-    assert probe.crop == Crop(0, 0, *size)
+    assert probe.crop(probe.formats[0]) == Crop(0, 0, *size)
 
 
 def test_interlaced_films_are_flagged(tmp_path: Path) -> None:
