@@ -5,6 +5,7 @@ PYTHON ?= $(firstword $(foreach p,python3 python3.13 python3.12 python3.11,$(she
 UV := $(or $(shell command -v uv 2>/dev/null),.uv/bin/uv)
 RUN := .venv/bin/
 export UV_PYTHON_DOWNLOADS := never
+unexport PYTHONDONTWRITEBYTECODE  # the tests start many children: none should compile its imports anew
 
 .PHONY: help env demo test check format docs bench lock clean
 

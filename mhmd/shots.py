@@ -38,8 +38,8 @@ class Detector(Protocol):
     """
 
     @property
-    def lag(self) -> int:
-        """Once frame i is fed, every transition that starts at frame i - lag or before has been reported."""
+    def settled(self) -> int:
+        """Every transition that starts before this frame has been reported. Never falls."""
 
     def feed(self, index: int, time_s: float, bgr: NDArray[np.uint8]) -> list[Transition]:
         """Takes the next frame, scaled down and without bars (h×w×3, BGR); gives the transitions now certain."""
@@ -66,18 +66,20 @@ class Adaptive:
         from scenedetect import AdaptiveDetector
 
         self._detector = AdaptiveDetector(window_width=self.WINDOW_FRAMES)
+        self._settled = 0
         self._scores: deque[float] = deque(maxlen=2 * self.WINDOW_FRAMES + 1)
 
     @property
-    def lag(self) -> int:
+    def settled(self) -> int:
         """A frame is judged when the window after it is full."""
-        return self.WINDOW_FRAMES
+        return self._settled
 
     def feed(self, index: int, time_s: float, bgr: NDArray[np.uint8]) -> list[Transition]:
         """Judges the frame two before `index`. Time does not enter: the detector's unit is the frame."""
         del time_s
         from scenedetect import FrameTimecode
 
+        self._settled = max(0, index + 1 - self.WINDOW_FRAMES)
         cuts = self._detector.process_frame(FrameTimecode(index, fps=1.0), bgr)
         self._scores.append(float(self._detector._frame_score or 0))
         return [Transition(cut.frame_num, cut.frame_num, "cut", self._ratio()) for cut in cuts]

@@ -7,23 +7,24 @@ import numpy as np
 import pytest
 
 from mhmd.media.decode import Decoder
-from mhmd.media.pictures import Pictures
+from mhmd.media.pictures import SmallPictures
 from mhmd.media.probe import probe_film
 from mhmd.shots import DETECTORS, Transition, shots_of
 from tests.films import Scene, make_film
 
 
 def transitions_of(path: Path, name: str = "adaptive") -> tuple[list[Transition], list[float]]:
-    """What a detector finds in a film, and the times of all its frames. Checks its lag and its order."""
+    """What a detector finds in a film, and the times of all its frames. Checks `settled`, and their order."""
     detector = DETECTORS[name]()
     probe = probe_film(path)
-    pictures = Pictures(probe, 0)
+    small = SmallPictures(probe)
     found: list[Transition] = []
     times: list[float] = []
     for decoded in Decoder(path, 0):
         times.append(float(decoded.ticks * probe.time_base))
-        for transition in detector.feed(decoded.index, times[-1], pictures.small(decoded.frame)):
-            assert transition.start_frame >= decoded.index - detector.lag
+        settled = detector.settled
+        for transition in detector.feed(decoded.index, times[-1], small(decoded.frame)):
+            assert transition.start_frame >= settled
             assert transition.end_frame <= decoded.index
             found.append(transition)
     found += detector.finish()

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Iterator, Sequence
+from collections import defaultdict
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from fractions import Fraction
+from tempfile import TemporaryFile
 from typing import TYPE_CHECKING
 
 from pydantic import Field, field_validator
@@ -13,7 +14,8 @@ from pydantic import Field, field_validator
 from mhmd.config import Config
 from mhmd.inputs import Inputs, Progress
 from mhmd.records import Film, Frame, Shot
-from mhmd.shots import DETECTORS, Detector, Transition, shots_of
+from mhmd.sampling import Candidate, Grid, Pick, Sampler, spread
+from mhmd.shots import DETECTORS, shots_of
 from mhmd.sink import Sink
 from mhmd.stage import Stage
 
@@ -22,8 +24,10 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from mhmd.inputs import FilmSource
+    from mhmd.media.bars import Bars
     from mhmd.media.decode import Decoder
-    from mhmd.media.probe import Probe
+    from mhmd.media.pictures import SmallPictures
+    from mhmd.media.probe import Crop, Probe
 
     Picture = NDArray[np.uint8]
 
@@ -31,12 +35,19 @@ PROGRESS_FRAMES = 8
 """Frames between two calls of progress: under a second even where a frame takes a tenth of one."""
 
 
+LONGEST_CELL_S = Fraction(3, 20)
+"""Of each such stretch one frame may be stored: few to hold in memory, and some in every shot that is to be seen."""
+
+
 class ExtractConfig(Config):
     """Which frames are stored, and how."""
 
     detector: str = Field("adaptive", description=f"what finds the shots: {', '.join(DETECTORS)}")
-    interval_s: float = Field(1.0, gt=0, le=3600, description="one frame at most is stored in each such interval, s")
+    interval_s: float = Field(0.6, gt=0, le=3600, description="the sharpest frame of each such stretch of a shot, s")
     guard_s: float = Field(0.2, ge=0, le=60, description="nothing is stored nearer than this to an end of a shot, s")
+    min_per_shot: int = Field(1, ge=0, le=100, description="frames of a shot too short for so many intervals")
+    max_per_shot: int = Field(0, ge=0, description="frames of a shot, evenly spread; 0 = no limit")
+    max_per_film: int = Field(0, ge=0, description="frames of a film, evenly spread; 0 = no limit")
     short_side_px: int = Field(
         512, ge=0, le=8192, description="short side of stored frames, px; smaller ones stay as they are; 0 keeps all"
     )
@@ -51,100 +62,42 @@ class ExtractConfig(Config):
         return name
 
 
-class Grid:
-    """Picks the first frame at or after each multiple of a step, exactly."""
-
-    def __init__(self, step_ticks: Fraction) -> None:
-        self._step = step_ticks
-        self._next = Fraction(0)
-
-    def takes(self, ticks: int) -> bool:
-        """Whether the frame at this time from the film's first frame is picked. To be asked in order."""
-        if ticks < self._next:
-            return False
-        self._next = (ticks // self._step + 1) * self._step
-        return True
-
-
 @dataclass(frozen=True, slots=True)
-class Candidate:
-    """A picked frame, cut out and scaled, that waits until its shot is known."""
+class Still:
+    """A frame as it is stored, but for the bytes of its JPEG."""
 
     index: int
     pts: int
     ticks: int
-    picture: Picture
+    shot: int
+    crop: Crop
+    blend: float
 
 
-class Waiting:
-    """Shows a film to a detector, and holds candidates until no transition can still come near them.
+class Watch:
+    """What is seen of every frame in its small picture: how sharp it is, how mixed, and what it shows in the bars."""
 
-    Times are ticks of the film's time base from its first frame; `boundaries` has those at which shots begin and end,
-    by frame. What it holds is bounded by the detector's lag and the guard, whatever the film's length.
-    """
+    def __init__(self, probe: Probe, small: SmallPictures) -> None:
+        self._formats = {bars: small.inside(bars) for bars in probe.formats}
+        self._lit = {bars: bytearray() for bars in probe.formats if bars != small.bars}
 
-    def __init__(self, detector: Detector, guard_ticks: Fraction) -> None:
-        self.transitions: list[Transition] = []
-        self.boundaries = {0: 0}
-        self._detector = detector
-        self._guard = guard_ticks
-        self._recent: deque[tuple[int, int]] = deque(maxlen=detector.lag + 1)
-        self._candidates: deque[Candidate] = deque()
+    def sharpness(self, bgr: Picture) -> float:
+        """Take the next frame: the variance of its Laplacian."""
+        from mhmd.measures import sharpness
+        from mhmd.media.bars import is_lit
+        from mhmd.media.opencv import cv2
 
-    def __len__(self) -> int:
-        """How many candidates wait."""
-        return len(self._candidates)
+        luma = cv2.cvtColor(bgr, cv2.COLOR_BGR2GRAY).astype("uint8", copy=False)
+        for bars, lit in self._lit.items():
+            lit.append(is_lit(luma, self._formats[bars]))
+        return sharpness(luma)
 
-    def add(self, candidate: Candidate) -> None:
-        """Let a candidate wait."""
-        self._candidates.append(candidate)
-
-    def feed(self, index: int, ticks: int, time_s: float, bgr: Picture) -> list[tuple[Candidate, int]]:
-        """Show the next frame to the detector: the candidates that are now sure to be kept, with their shots."""
-        self._recent.append((index, ticks))
-        self._note(self._detector.feed(index, time_s, bgr))
-        return self._release(self._recent[0][1], over=False)
-
-    def finish(self, frames: int, end_ticks: int) -> list[tuple[Candidate, int]]:
-        """When the film of `frames` frames is over: the last candidates."""
-        self._note(self._detector.finish())
-        self.boundaries[frames] = end_ticks
-        return self._release(end_ticks, over=True)
-
-    def _note(self, found: Sequence[Transition]) -> None:
-        times = dict(self._recent)
-        for transition in found:
-            self.transitions.append(transition)
-            for frame in (transition.start_frame, transition.end_frame):
-                self.boundaries[frame] = times[frame]
-
-    def _release(self, settled_ticks: int, *, over: bool) -> list[tuple[Candidate, int]]:
-        """The first candidates whose fate is settled: their shot has ended, or goes on for longer than the guard."""
-        kept = []
-        while self._candidates:
-            candidate = self._candidates[0]
-            shot = self._shot_of(candidate.index)
-            closed = shot < len(self.transitions)
-            if not (closed or over) and settled_ticks - candidate.ticks < self._guard:
-                break
-            self._candidates.popleft()
-            end_ticks = self.boundaries[self.transitions[shot].start_frame] if closed else settled_ticks
-            if self._inside(candidate, shot, end_ticks):
-                kept.append((candidate, shot))
-        return kept
-
-    def _shot_of(self, index: int) -> int:
-        """How many transitions start at frame `index` or before: the number of the frame's shot."""
-        number = len(self.transitions)
-        while number and self.transitions[number - 1].start_frame > index:
-            number -= 1
-        return number
-
-    def _inside(self, candidate: Candidate, shot: int, end_ticks: int) -> bool:
-        """Whether it is far enough from both ends; one within a transition lies before the start of its shot."""
-        start_frame = self.transitions[shot - 1].end_frame if shot else 0
-        start_ticks = self.boundaries[start_frame]
-        return candidate.ticks - start_ticks >= self._guard and end_ticks - candidate.ticks >= self._guard
+    def bars(self, pick: Pick) -> Bars:
+        """The commonest of the film's formats in whose bars nothing was seen in the shot so far."""
+        for bars in self._formats:
+            if bars not in self._lit or self._lit[bars].find(1, pick.first_frame, pick.end_frame) < 0:
+                return bars
+        return min(self._formats, key=lambda bars: bars.left + bars.top + bars.right + bars.bottom)
 
 
 def exact(seconds: float) -> Fraction:
@@ -152,45 +105,82 @@ def exact(seconds: float) -> Fraction:
     return Fraction(str(seconds))
 
 
-def kept_candidates(
-    decoder: Decoder, probe: Probe, config: ExtractConfig, waiting: Waiting, progress: Progress
-) -> Iterator[tuple[Candidate, int]]:
-    """Decode the film once; the frames to store, as soon as they are sure, with the number of their shot."""
-    from mhmd.media.pictures import Pictures
+def grid_of(config: ExtractConfig, time_base: Fraction) -> Grid:
+    """The grid that a config asks for, in ticks of this length, s."""
+    interval, guard = exact(config.interval_s), exact(config.guard_s)
+    cell = min(interval / 4, LONGEST_CELL_S)
+    return Grid(cell / time_base, interval / time_base, guard / time_base, config.min_per_shot)
 
-    pictures = Pictures(probe, config.short_side_px)
-    grid = Grid(exact(config.interval_s) / probe.time_base)
+
+def stills(
+    decoder: Decoder, probe: Probe, config: ExtractConfig, sampler: Sampler, progress: Progress
+) -> Iterator[tuple[Still, bytes]]:
+    """Decode the film once; the frames to store with their JPEGs, as soon as they are sure."""
+    from mhmd.media.jpeg import encode_jpeg
+    from mhmd.media.pictures import SmallPictures, StoredPictures
+
+    small, stored = SmallPictures(probe), StoredPictures(probe, config.short_side_px)
+    watch = Watch(probe, small)
+
+    def still(pick: Pick) -> tuple[Still, bytes]:
+        candidate, crop = pick.candidate, probe.crop(watch.bars(pick))
+        jpeg = encode_jpeg(stored(candidate.frame, crop), config.jpeg_quality)
+        return Still(candidate.index, candidate.pts, candidate.ticks, pick.shot, crop, 0.0), jpeg
+
     for decoded in decoder:
         index, ticks = decoded.index, decoded.ticks
-        if not decoded.suspect and grid.takes(ticks):
-            waiting.add(Candidate(index, decoded.pts, ticks, pictures.stored(decoded.frame)))
-        yield from waiting.feed(index, ticks, float(ticks * probe.time_base), pictures.small(decoded.frame))
+        bgr = small(decoded.frame)
+        sharpness = watch.sharpness(bgr)
+        if not decoded.suspect:
+            sampler.offer(Candidate(index, decoded.pts, ticks, sharpness, decoded.frame))
+        for pick in sampler.feed(index, ticks, float(ticks * probe.time_base), bgr):
+            yield still(pick)
         if index % PROGRESS_FRAMES == 0:
             progress(index, max(probe.frames, index))
-    yield from waiting.finish(decoder.frames, decoder.end_ticks)
+    for pick in sampler.finish(decoder.frames, decoder.end_ticks):
+        yield still(pick)
     progress(decoder.frames, decoder.frames)
 
 
-def frame_row(film_id: str, probe: Probe, candidate: Candidate, shot: int, stored: Picture, ref: str) -> Frame:
+def limited(found: Iterator[tuple[Still, bytes]], per_shot: int, per_film: int) -> Iterator[tuple[Still, bytes]]:
+    """No more than so many of each shot, and of the film, evenly spread; 0 = no limit.
+
+    Which those are is known at the end only; until then the JPEGs wait in a file.
+    """
+    if not per_shot and not per_film:
+        yield from found
+        return
+    with TemporaryFile(prefix="mhmd-") as file:
+        of_shot: dict[int, list[tuple[Still, int, int]]] = defaultdict(list)
+        for still, jpeg in found:
+            of_shot[still.shot].append((still, file.tell(), len(jpeg)))
+            file.write(jpeg)
+        left = [shot[place] for shot in of_shot.values() for place in spread(len(shot), per_shot)]
+        for still, offset, size in (left[place] for place in spread(len(left), per_film)):
+            file.seek(offset)
+            yield still, file.read(size)
+
+
+def frame_row(film_id: str, probe: Probe, still: Still, stored: Picture, ref: str) -> Frame:
     """The row of a stored frame. All is measured of the picture as stored, so that it can be measured again."""
     from mhmd.hashing import phash
     from mhmd.measures import measure
 
     return Frame(
         film_id=film_id,
-        frame_id=frame_id(film_id, candidate.pts),
-        shot=shot,
-        frame_index=candidate.index,
-        pts=candidate.pts,
+        frame_id=frame_id(film_id, still.pts),
+        shot=still.shot,
+        frame_index=still.index,
+        pts=still.pts,
         time_base_num=probe.time_base.numerator,
         time_base_den=probe.time_base.denominator,
-        time_s=float(candidate.ticks * probe.time_base),
+        time_s=float(still.ticks * probe.time_base),
         width=stored.shape[1],
         height=stored.shape[0],
-        crop_x=probe.crop.x,
-        crop_y=probe.crop.y,
-        crop_w=probe.crop.w,
-        crop_h=probe.crop.h,
+        crop_x=still.crop.x,
+        crop_y=still.crop.y,
+        crop_w=still.crop.w,
+        crop_h=still.crop.h,
         color_matrix=probe.colour.matrix,
         color_range=probe.colour.range,
         matrix_source=probe.colour.source,
@@ -219,10 +209,10 @@ def film_row(film: FilmSource, decoder: Decoder, probe: Probe) -> Film:
         color_primaries=probe.colour.primaries,
         color_transfer=probe.colour.transfer,
         matrix_source=probe.colour.source,
-        bar_left=probe.bars.left,
-        bar_top=probe.bars.top,
-        bar_right=probe.bars.right,
-        bar_bottom=probe.bars.bottom,
+        bar_left=probe.formats[0].left,
+        bar_top=probe.formats[0].top,
+        bar_right=probe.formats[0].right,
+        bar_bottom=probe.formats[0].bottom,
         interlaced=probe.interlaced,
         decode_errors=decoder.errors,
     )
@@ -236,27 +226,27 @@ def frame_id(film_id: str, pts: int) -> str:
 def run(inputs: Inputs, config: ExtractConfig, sink: Sink) -> None:
     """Write one film's shots, its frames with their JPEGs, and its own row. Raises UnitErrors of films."""
     from mhmd.media.decode import Decoder
-    from mhmd.media.jpeg import decode_jpeg, encode_jpeg
+    from mhmd.media.jpeg import decode_jpeg
     from mhmd.media.probe import probe_film
 
     film = inputs.film
     probe = probe_film(film.path, film.color_matrix)
     decoder = Decoder(film.path, config.max_damage)
-    waiting = Waiting(DETECTORS[config.detector](), exact(config.guard_s) / probe.time_base)
+    sampler = Sampler(DETECTORS[config.detector](), grid_of(config, probe.time_base), 0)
+    found = stills(decoder, probe, config, sampler, sink.progress)
     frames = []
-    for candidate, shot in kept_candidates(decoder, probe, config, waiting, sink.progress):
-        jpeg = encode_jpeg(candidate.picture, config.jpeg_quality)
-        ref = sink.put(f"{frame_id(film.film_id, candidate.pts)}.jpg", jpeg)
-        frames.append(frame_row(film.film_id, probe, candidate, shot, decode_jpeg(jpeg), ref))
-    seconds = {frame: float(ticks * probe.time_base) for frame, ticks in waiting.boundaries.items()}
-    sink.rows(Shot, shots_of(film.film_id, waiting.transitions, seconds, decoder.frames))
+    for still, jpeg in limited(found, config.max_per_shot, config.max_per_film):
+        ref = sink.put(f"{frame_id(film.film_id, still.pts)}.jpg", jpeg)
+        frames.append(frame_row(film.film_id, probe, still, decode_jpeg(jpeg), ref))
+    seconds = {frame: float(ticks * probe.time_base) for frame, ticks in sampler.boundaries.items()}
+    sink.rows(Shot, shots_of(film.film_id, sampler.transitions, seconds, decoder.frames))
     sink.rows(Frame, frames)
     sink.rows(Film, [film_row(film, decoder, probe)])
 
 
 STAGE = Stage(
     name="extract",
-    version=1,
+    version=2,
     config=ExtractConfig,
     scope="film",
     reads=(),

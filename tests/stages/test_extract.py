@@ -6,30 +6,29 @@ from fractions import Fraction
 from itertools import pairwise
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from mhmd.errors import FilmDamaged, RecipeError
 from mhmd.execute import Job
 from mhmd.hashing import phash
 from mhmd.inputs import table_path
 from mhmd.make import make_unit
-from mhmd.measures import measure
+from mhmd.measures import measure, sharpness
 from mhmd.media.decode import Decoder
 from mhmd.media.jpeg import decode_jpeg
-from mhmd.media.pictures import Pictures
+from mhmd.media.pictures import SmallPictures, StoredPictures
 from mhmd.media.probe import probe_film
 from mhmd.records import Film, Frame, Record, Shot
-from mhmd.shots import Transition
 from mhmd.stage import Where
-from mhmd.stages.extract import STAGE, Candidate, ExtractConfig, Grid, Waiting, exact
+from mhmd.stages.extract import STAGE, ExtractConfig, exact
 from mhmd.storage import Storage
-from tests.films import Coding, MadeFilm, Picture, Scene, make_film
+from tests.films import Coding, MadeFilm, Picture, Scene, make_film, scene_pictures, write_film
 
-OFTEN = ExtractConfig(interval_s=0.05, guard_s=0.2)
+OFTEN = ExtractConfig(detector="adaptive", interval_s=0.25, guard_s=0.2)
+EVERY = ExtractConfig(detector="adaptive", interval_s=0.01, guard_s=0)
 
 
 @dataclass(frozen=True)
@@ -66,20 +65,23 @@ def extract(path: Path, config: ExtractConfig, color_matrix: str | None = None) 
 
 def expected_frames(made: MadeFilm, interval: Fraction, guard: Fraction) -> list[int]:
     """The frames that belong in the table, by the definition: exact numbers, the whole film at once."""
-    ends = [0, *made.cuts, made.frames]
-    picked, point = [], Fraction(0)
+    small = SmallPictures(probe_film(made.path))
+    sharp = [sharpness(cv2.cvtColor(small(each.frame), cv2.COLOR_BGR2GRAY)) for each in Decoder(made.path, 0)]
+    candidates: dict[Fraction, int] = {}
     for frame, time in enumerate(made.times[:-1]):
-        if time >= point:
-            picked.append(frame)
-            point = (time // interval + 1) * interval
-    shots = [(made.times[start], made.times[end]) for start, end in pairwise(ends)]
-    return [
-        frame
-        for frame in picked
-        if any(
-            s <= made.times[frame] < e and min(made.times[frame] - s, e - made.times[frame]) >= guard for s, e in shots
-        )
-    ]
+        cell = time // (interval / 4)
+        if cell not in candidates or sharp[frame] > sharp[candidates[cell]]:
+            candidates[cell] = frame
+    found = []
+    for first, end in pairwise([0, *made.cuts, made.frames]):
+        low, high = made.times[first] + guard, made.times[end] - guard
+        inside = [f for f in candidates.values() if first <= f < end and low <= made.times[f] <= high]
+        windows: dict[Fraction, list[int]] = {}
+        for frame in inside:
+            windows.setdefault((made.times[frame] - low) // interval, []).append(frame)
+        whole = [each for window, each in windows.items() if low + (window + Fraction(1, 2)) * interval <= high]
+        found += [max(each, key=lambda frame: (sharp[frame], -frame)) for each in whole or [inside] if each]
+    return found
 
 
 @pytest.mark.parametrize("vfr", [False, True])
@@ -87,7 +89,7 @@ def test_frames_are_those_of_the_definition(vfr: bool, tmp_path: Path) -> None:
     made = make_film(tmp_path / "film.mp4", [24, 16, 40, 20], rate=Fraction(25), vfr=vfr)
     result = extract(made.path, OFTEN)
     frames = result.rows(Frame)
-    assert frames.frame_index.tolist() == expected_frames(made, Fraction(1, 20), Fraction(1, 5))
+    assert frames.frame_index.tolist() == expected_frames(made, Fraction(1, 4), Fraction(1, 5))
     base = Fraction(int(frames.time_base_num[0]), int(frames.time_base_den[0]))
     assert [base * pts for pts in frames.pts] == [made.times[frame] for frame in frames.frame_index]
     assert frames.time_s.tolist() == [float(made.times[frame]) for frame in frames.frame_index]
@@ -133,7 +135,7 @@ def test_rows_speak_of_the_stored_picture(tmp_path: Path) -> None:
         assert int(row.phash) == phash(picture)
         assert row.sharpness == measure(picture).sharpness
         assert row.colorfulness == measure(picture).colorfulness
-        meant = Pictures(probe, 100).stored(decoded[row.frame_index])
+        meant = StoredPictures(probe, 100)(decoded[row.frame_index], probe.crop(probe.formats[0]))
         assert np.abs(picture.astype(int) - meant).mean() < 3
 
 
@@ -158,7 +160,7 @@ def test_short_side_0_keeps_the_size(tmp_path: Path) -> None:
 
 def test_a_shot_too_short_for_the_guard_has_no_frames(tmp_path: Path) -> None:
     made = make_film(tmp_path / "film.mp4", [30, 16, 30])
-    frames = extract(made.path, ExtractConfig(interval_s=0.01, guard_s=0.4)).rows(Frame)
+    frames = extract(made.path, EVERY.model_copy(update={"guard_s": 0.4})).rows(Frame)
     assert set(frames["shot"]) == {0, 2}
     assert frames.frame_index.between(10, 20).sum() + frames.frame_index.between(56, 66).sum() == len(frames)
 
@@ -175,7 +177,7 @@ def test_damaged_stretches_are_not_stored(tmp_path: Path) -> None:
     content = bytearray(made.path.read_bytes())
     content[len(content) // 4 : len(content) // 4 + 60] = bytes(60)
     made.path.write_bytes(content)
-    every = ExtractConfig(interval_s=0.01, guard_s=0, max_damage=0.5)
+    every = EVERY.model_copy(update={"max_damage": 0.5})
     result = extract(made.path, every)
     assert result.film["decode_errors"] > 0
     suspects = [decoded.index for decoded in Decoder(made.path, 1) if decoded.suspect]
@@ -198,61 +200,47 @@ def test_an_unknown_detector_is_named() -> None:
         ExtractConfig.checked({"detector": "magic"}, "recipe")
 
 
-@given(st.integers(1, 400), st.lists(st.integers(1, 90), max_size=60))
-def test_the_grid_takes_the_first_frame_after_each_point(step: int, lengths: list[int]) -> None:
-    grid = Grid(Fraction(step, 7))
-    times = np.cumsum([0, *lengths]).tolist()
-    taken = [time for time in times if grid.takes(time)]
-    intervals = [time * 7 // step for time in times]
-    assert taken == [time for k, time in enumerate(times) if intervals[k] not in intervals[:k]]
+def test_limits_leave_an_even_choice(tmp_path: Path) -> None:
+    made = make_film(tmp_path / "film.mp4", [40, 20, 40])
+    every = extract(made.path, EVERY).rows(Frame)
+    four = extract(made.path, EVERY.model_copy(update={"max_per_shot": 4}))
+    assert four.rows(Frame).groupby("shot").size().tolist() == [4, 4, 4]
+    assert four.rows(Frame).frame_index.tolist() == [5, 15, 25, 35, 42, 47, 52, 57, 65, 75, 85, 95]
+    assert {tuple(four.picture(ref).shape) for ref in four.rows(Frame).ref} == {(108, 192, 3)}
+    six = extract(made.path, EVERY.model_copy(update={"max_per_film": 5})).rows(Frame)
+    assert six.frame_index.tolist() == [10, 30, 50, 70, 90]
+    same = every.set_index("frame_id").loc[six.frame_id].drop(columns="ref").reset_index()
+    assert same[six.drop(columns="ref").columns].equals(six.drop(columns="ref"))
 
 
-class Scripted:
-    """A detector that reports given transitions `lag` frames late, or at the end."""
-
-    def __init__(self, lag: int, transitions: list[Transition]) -> None:
-        self.lag = lag
-        self._left = list(transitions)
-
-    def feed(self, index: int, time_s: float, bgr: Picture) -> list[Transition]:
-        del time_s, bgr
-        due = [each for each in self._left if max(each.start_frame + self.lag, each.end_frame) <= index]
-        self._left = [each for each in self._left if each not in due]
-        return due
-
-    def finish(self) -> list[Transition]:
-        return self._left
-
-
-@given(
-    lag=st.integers(0, 12),
-    guard=st.integers(0, 6),
-    gaps=st.lists(st.tuples(st.integers(1, 9), st.integers(0, 3)), max_size=6),
-    tail=st.integers(1, 9),
-)
-def test_waiting_keeps_what_lies_inside_shots(lag: int, guard: int, gaps: list[tuple[int, int]], tail: int) -> None:
-    transitions, frame = [], 0
-    for shot, between in gaps:
-        start = frame + shot
-        transitions.append(Transition(start, start + between, "dissolve" if between else "cut", 1.0))
-        frame = start + between
-    frames = frame + tail
-    lag = max([lag, *(each.end_frame - each.start_frame for each in transitions)])
-    waiting = Waiting(Scripted(lag, transitions), Fraction(guard * 10))
-    picture = np.zeros((1, 1, 3), np.uint8)
-    kept = []
-    for index in range(frames):
-        waiting.add(Candidate(index, index * 10 + 5, index * 10, picture))
-        kept += waiting.feed(index, index * 10, 0.0, picture)
-        assert len(waiting) <= lag + guard + 1
-    kept += waiting.finish(frames, frames * 10)
-    starts = [0, *(each.end_frame for each in transitions)]
-    ends = [*(each.start_frame for each in transitions), frames]
-    assert [(candidate.index, shot) for candidate, shot in kept] == [
-        (index, shot)
-        for shot, (start, end) in enumerate(zip(starts, ends, strict=True))
-        for index in range(start + guard, end - max(guard, 1) + 1)
+def test_every_shot_has_its_frames(tmp_path: Path) -> None:
+    made = make_film(tmp_path / "film.mp4", [20, 16, 60])
+    rare = ExtractConfig(detector="adaptive", interval_s=3, guard_s=0.1)
+    counts = [
+        extract(made.path, rare.model_copy(update={"min_per_shot": least})).rows(Frame).groupby("shot").size().to_dict()
+        for least in (0, 1, 2)
     ]
+    assert counts == [{2: 1}, {0: 1, 1: 1, 2: 1}, {0: 2, 1: 2, 2: 2}], (
+        "0.8 s have no more than two candidates of 0.75 s"
+    )
+
+
+def test_a_film_may_change_its_format(tmp_path: Path) -> None:
+    """Letterboxed, full, letterboxed: each shot is cut as it was shot."""
+    pictures = []
+    for place, bars in enumerate((20, 0, 20)):
+        inner = (320, 180 - 2 * bars)
+        pictures += [
+            cv2.copyMakeBorder(picture, bars, bars, 0, 0, cv2.BORDER_CONSTANT)
+            for picture in scene_pictures(Scene(48), place, inner)
+        ]
+    path = tmp_path / "film.mp4"
+    write_film(path, pictures, [Fraction(k, 24) for k in range(len(pictures) + 1)])
+    result = extract(path, OFTEN)
+    crops = result.rows(Frame).groupby("shot")[["crop_y", "crop_h"]].agg(set)
+    assert crops.to_numpy().tolist() == [[{20}, {140}], [{0}, {180}], [{20}, {140}]]
+    assert (result.film["bar_top"], result.film["bar_bottom"]) == (20, 20)
+    assert all(result.picture(ref).mean(axis=(1, 2)).min() > 30 for ref in result.rows(Frame).ref)
 
 
 def test_decimal_knobs_are_exact() -> None:
