@@ -28,11 +28,11 @@ class How:
 
 
 def build(
-    recipe: Recipe, where: Where, how: How, *, to: str = "shard", begin: Callable[[AnyStage], Report]
+    recipe: Recipe, where: Where, how: How, *, to: str = "shard", limit: int = 0, begin: Callable[[AnyStage], Report]
 ) -> Iterator[Made]:
     """Make the stages of a recipe up to `to`, each for the films that did not fail before.
 
-    `begin` is called with each stage and gives what its events are reported to. Raises MissingInput when no film
+    `limit` takes no more than so many films (0 = all), the first by name. `begin` is called with each stage and gives what its events are reported to. Raises MissingInput when no film
     is left.
     """
     where = replace(where, splits=where.splits or _splits_of(where.data))
@@ -50,6 +50,7 @@ def build(
             recipe.knobs(name, verb.config),
             where,
             only=films,
+            limit=limit,
             on=how.on,
             workers=how.workers,
             watchdog=how.watchdog,

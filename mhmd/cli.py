@@ -42,6 +42,7 @@ On = Annotated[str, typer.Option(help="serial, processes or ray.")]
 Workers = Annotated[int, typer.Option(min=1, help="Units made at the same time.", show_default="all cores")]
 Device = Annotated[str, typer.Option(help="auto, cpu or cuda.")]
 Only = Annotated[list[str] | None, typer.Option(help="Only this film; may be repeated.", metavar="FILM_ID")]
+Limit = Annotated[int, typer.Option(min=0, help="No more than so many films, the first by name; 0 = all.")]
 StallS = Annotated[float, typer.Option(min=1, help="A unit without progress for so long is ended (s).")]
 MemoryBytes = Annotated[int, typer.Option(min=0, help="A unit that needs more is ended (bytes); 0 = no limit.")]
 Log = Annotated[LogFormat, typer.Option("--log-format", help="auto: bars on a terminal, plain lines elsewhere.")]
@@ -64,6 +65,7 @@ def _register(verb: AnyStage) -> None:
         on: On = "processes",
         workers: Workers = CORES,
         only: Only = None,
+        limit: Limit = 0,
         stall_s: StallS = 600,
         memory_bytes: MemoryBytes = 0,
         log: Log = "auto",
@@ -79,6 +81,7 @@ def _register(verb: AnyStage) -> None:
                 config,
                 where,
                 only=only,
+                limit=limit,
                 on=on,
                 workers=workers,
                 watchdog=watchdog,
@@ -111,6 +114,7 @@ def build_command(
     out: Out = "out",
     splits: Annotated[str, typer.Option(help="The splits manifest; made or extended.", show_default="in DATA")] = "",
     to: Annotated[str, typer.Option(help="The last stage to make.")] = ORDER[-1],
+    limit: Limit = 0,
     on: On = "processes",
     workers: Workers = CORES,
     stall_s: StallS = 600,
@@ -124,7 +128,7 @@ def build_command(
     where = Where(data, out, films, labels, splits, book.taxonomy)
     with reporter(log) as shown:
         how = How(on, workers, Watchdog(stall_s, memory_bytes))
-        failed = _build(shown, lambda begin: build(book, where, how, to=to, begin=begin))
+        failed = _build(shown, lambda begin: build(book, where, how, to=to, limit=limit, begin=begin))
     _exit(failed)
 
 

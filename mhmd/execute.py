@@ -46,11 +46,12 @@ class Job:
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """How far a unit is, in the stage's own unit; `total` may be an estimate."""
+    """How far a unit is, in the stage's own unit; `total` may be an estimate. `stored` are pictures or masks."""
 
     unit: str
     done: int
     total: int
+    stored: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,7 +171,7 @@ def _next_event(
     if "traceback" in message:
         raise StageBug(f"{message['unit']}: {message['traceback']}")
     if "done" in message:
-        return child, Progress(message["unit"], message["done"], message["total"])
+        return child, Progress(message["unit"], message["done"], message["total"], message["stored"])
     return child, Outcome(**message["outcome"])
 
 

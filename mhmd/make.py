@@ -16,14 +16,22 @@ from mhmd.errors import ManifestError, MissingInput, StorageError, UnitError, Us
 from mhmd.execute import EXECUTORS, Job, Outcome, Progress, Watchdog
 from mhmd.inputs import Inputs, read_manifest, table_path
 from mhmd.records import STORED, Failure, FilmEntry, Frame, LabelEntry, Record
-from mhmd.sink import DatasetSink, Sink, listed, refuse_foreign
+from mhmd.sink import DatasetSink, Sink, StoredProgress, listed, refuse_foreign
 from mhmd.stage import CORPUS, AnyStage, Where
 
 if TYPE_CHECKING:
     from mhmd.config import Config
     from mhmd.storage import Storage
 
-Event = Progress | Outcome
+
+@dataclass(frozen=True, slots=True)
+class Started:
+    """A stage begins to make so many stale units."""
+
+    units: int
+
+
+Event = Started | Progress | Outcome
 Report = Callable[[Event], None]
 
 
@@ -54,6 +62,7 @@ def make(
     where: Where,
     *,
     only: Sequence[str] | None = None,
+    limit: int = 0,
     on: str = "processes",
     workers: int = 1,
     watchdog: Watchdog | None = None,
@@ -61,7 +70,7 @@ def make(
 ) -> Made:
     """Make every stale unit of a stage and leave the fresh ones alone.
 
-    `only` limits the films. Expected failures are outcomes with a row in `errors/`; they stop nobody and are tried
+    `only` names the films, `limit` takes no more than so many of them (0 = all), the first by name. Expected failures are outcomes with a row in `errors/`; they stop nobody and are tried
     again next time. Raises MissingInput, ManifestError, UsageError before anything runs; a bug in a stage is raised
     with the child's traceback.
     """
@@ -71,7 +80,7 @@ def make(
         raise UsageError(f"--on {on}", wanted=f"one of {', '.join(EXECUTORS)}", do="name one of them")
     where = where.absolute()
     storage = Storage(where.data)
-    films = films_of(stage, where, storage, only)
+    films = films_of(stage, where, storage, only)[: limit or None]
     if stage.scope == "dataset":
         refuse_foreign(out_folder(where))
     units = films if stage.scope == "film" else (CORPUS,)
@@ -84,6 +93,7 @@ def make(
             if unit in failed_before:
                 _record(storage, stage.name, outcomes[unit])
     stale = [unit for unit in units if unit not in outcomes]
+    report(Started(len(stale)))
     job = Job(stage.module, config.model_dump_json(), where, films)
     for event in EXECUTORS[on](job, stale, workers=workers, watchdog=watchdog or Watchdog()):
         if isinstance(event, Outcome):
@@ -93,7 +103,7 @@ def make(
     return Made(stage.name, films, tuple(outcomes[unit] for unit in units))
 
 
-def make_unit(job: Job, unit: str, progress: Callable[[int, int], None]) -> Outcome:
+def make_unit(job: Job, unit: str, progress: StoredProgress) -> Outcome:
     """Make one unit unless it is fresh. Raises what the stage raises; nothing is stored then."""
     from mhmd.storage import Storage
 
@@ -101,7 +111,7 @@ def make_unit(job: Job, unit: str, progress: Callable[[int, int], None]) -> Outc
     config = stage.config.model_validate_json(job.config_json)
     storage = Storage(job.where.data)
     films = (unit,) if stage.scope == "film" else job.films
-    inputs = Inputs(stage, job.where, storage, unit, films, progress)
+    inputs = Inputs(stage, job.where, storage, unit, films, lambda done, total: progress(done, total, 0))
     if _is_made(stage, inputs, storage, job.where, inputs.digest(job.config_json, hash_now=True)):
         return Outcome(unit, "fresh")
     digest = inputs.digest(job.config_json, hash_now=True)

@@ -10,7 +10,8 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Literal
 
 from mhmd.execute import Outcome
-from mhmd.make import Event, Made, Report
+from mhmd.make import Event, Made, Report, Started
+from mhmd.pace import Pace
 
 if TYPE_CHECKING:
     from rich.progress import Progress as Bars
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from mhmd.historynet.train import Event as Step
 
 PLAIN_EVERY_STEPS = 20
+PLAIN_EVERY_S = 30.0
 PLAIN_WIDTH = 160
 
 LogFormat = Literal["auto", "bars", "plain", "json"]
@@ -33,21 +35,36 @@ class Reporter:
 
     def begin(self, verb: str) -> Report:
         """A report for the events of one stage."""
-        started = time.monotonic()
+        started = said_at = time.monotonic()
         tasks: dict[str, Any] = {}  # Any: Rich's task ids
+        pace = Pace(0)
 
         def report(event: Event) -> None:
+            nonlocal pace, said_at
+            if isinstance(event, Started):
+                pace = Pace(event.units)
+                return
+            pace.take(event)
             if isinstance(event, Outcome):
                 if self._bars and event.unit in tasks:
                     self._bars.remove_task(tasks.pop(event.unit))
                 if event.status != "fresh":
                     self._ended(verb, event, time.monotonic() - started)
             elif self._bars:
-                if event.unit not in tasks:
-                    tasks[event.unit] = self._bars.add_task(f"{verb} {event.unit}")
+                for name in ("", event.unit):
+                    if name not in tasks:
+                        tasks[name] = self._bars.add_task(f"{verb} {name}")
                 self._bars.update(tasks[event.unit], completed=event.done, total=event.total)
             elif self._format == "json":
-                self.line(event=verb, unit=event.unit, done=event.done, total=event.total)
+                self.line(event=verb, unit=event.unit, done=event.done, total=event.total, stored=event.stored)
+            elif time.monotonic() - said_at > PLAIN_EVERY_S:
+                said_at = time.monotonic()
+                self.say(f"{verb}: {pace.text()}")
+            if self._bars and "" in tasks:
+                over = pace.ended == pace.units
+                self._bars.update(
+                    tasks[""], completed=pace.share, total=1.0, description=f"{verb} {pace.text()}", visible=not over
+                )
 
         return report
 
@@ -128,9 +145,9 @@ class Reporter:
 def reporter(log_format: LogFormat) -> Iterator[Reporter]:
     """A reporter; `auto` means bars on a terminal and plain lines elsewhere."""
     if log_format == "bars" or (log_format == "auto" and sys.stdout.isatty()):
-        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+        from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
-        columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+        columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
         with Progress(*columns) as bars:
             yield Reporter(log_format, bars)
     else:

@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 import shutil
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mhmd.errors import DatasetError
-from mhmd.inputs import Progress, table_path
+from mhmd.inputs import table_path
 from mhmd.records import Record, SampleRow
 
 if TYPE_CHECKING:
@@ -20,13 +20,18 @@ if TYPE_CHECKING:
     from mhmd.tar import TarWriter
 
 
+StoredProgress = Callable[[int, int, int], None]
+"""Called with what is done, what there is to do, and how many members of a tar are written."""
+
+
 class Sink:
     """Takes one unit's rows and bytes for the workspace. Bytes are streamed; rows wait in memory until `commit`."""
 
     def __init__(
-        self, storage: Storage, unit: str, writes: Sequence[type[Record]], bytes_to: str, progress: Progress
+        self, storage: Storage, unit: str, writes: Sequence[type[Record]], bytes_to: str, progress: StoredProgress
     ) -> None:
-        self.progress = progress
+        self._progress = progress
+        self._stored = 0
         self.counts: dict[str, int] = defaultdict(int)
         self._storage = storage
         self._unit = unit
@@ -34,6 +39,10 @@ class Sink:
         self._bytes_to = bytes_to
         self._tables: dict[tuple[type[Record], str], list[pa.Table]] = defaultdict(list)
         self._tar: TarWriter | None = None
+
+    def progress(self, done: int, total: int) -> None:
+        """Tell how far the unit is, in the stage's own unit."""
+        self._progress(done, total, self._stored)
 
     def rows(self, record: type[Record], rows: Sequence[Record] | pa.Table, film_id: str | None = None) -> None:
         """Append rows to a table that the stage writes; `film_id` says whose they are where the unit is no film."""
@@ -50,6 +59,7 @@ class Sink:
 
         if self._tar is None:
             self._tar = TarWriter(self._storage.scratch(self._bytes_to, self._unit))
+        self._stored += 1
         return f"{self._tar.add(name, data)}:{len(data)}"
 
     def commit(self, digest: str, sources: Mapping[str, Mapping[str, str]]) -> None:
@@ -95,8 +105,8 @@ class DatasetSink:
     Everything is made in a folder beside OUT, which takes OUT's place when it is complete.
     """
 
-    def __init__(self, out: Path, progress: Progress) -> None:
-        self.progress = progress
+    def __init__(self, out: Path, progress: StoredProgress) -> None:
+        self._progress = progress
         self.counts: dict[str, int] = defaultdict(int)
         self._out = out
         self._partial = out.with_name(f".{out.name}.partial")
@@ -106,6 +116,10 @@ class DatasetSink:
         refuse_foreign(out)
         shutil.rmtree(self._partial, ignore_errors=True)
         self._partial.mkdir(parents=True)
+
+    def progress(self, done: int, total: int) -> None:
+        """Tell how many samples are in the shards so far."""
+        self._progress(done, total, done)
 
     def tar(self, name: str) -> None:
         """Begin the shard `name`; what is put from now on goes into it."""

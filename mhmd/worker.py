@@ -50,11 +50,11 @@ def _make(job: Job, unit: str, tell: Tell) -> Outcome:
 
     told_at = -PROGRESS_EVERY_S
 
-    def progress(done: int, total: int) -> None:
+    def progress(done: int, total: int, stored: int) -> None:
         nonlocal told_at
         if time.monotonic() - told_at >= PROGRESS_EVERY_S:
             told_at = time.monotonic()
-            tell(unit=unit, done=done, total=total)
+            tell(unit=unit, done=done, total=total, stored=stored)
 
     try:
         return make_unit(job, unit, progress)

@@ -59,7 +59,7 @@ def extract(path: Path, config: ExtractConfig, color_matrix: str | None = None) 
     where = Where(str(data), films=str(root / "films.csv"))
     reports: list[tuple[int, int]] = []
     job = Job(STAGE.module, config.model_dump_json(), where, ("alpha",))
-    make_unit(job, "alpha", lambda done, total: reports.append((done, total)))
+    make_unit(job, "alpha", lambda done, total, _stored: reports.append((done, total)))
     return Extracted(Storage(str(data)), tuple(reports))
 
 

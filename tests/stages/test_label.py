@@ -174,7 +174,7 @@ def test_the_stage_writes_what_the_manifests_say(tmp_path: Path) -> None:
         "film_id,era,nationality,garment\na,After WWII,China,formal\nb,After WWII,China,non-formal\n"
     )
     told: list[tuple[int, int]] = []
-    sink = Sink(storage, "a", STAGE.writes, STAGE.bytes_to, lambda done, total: told.append((done, total)))
+    sink = Sink(storage, "a", STAGE.writes, STAGE.bytes_to, lambda done, total, _stored: told.append((done, total)))
     where = Where(data=storage.url, labels=str(tmp_path / "labels.csv"))
     run(Inputs(STAGE, where, storage, "a", ["a"]), LabelConfig(), sink)
     sink.commit("digest", {"a": {}})

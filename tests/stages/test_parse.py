@@ -26,7 +26,7 @@ FRAMES = ("astronaut", "coffee", "admiral")
 def stored(folder: Path, jpegs: list[bytes]) -> Storage:
     """A workspace that holds one film's frames."""
     storage = Storage(str(folder))
-    sink = Sink(storage, "film", (Frame,), "frames", lambda _done, _total: None)
+    sink = Sink(storage, "film", (Frame,), "frames", lambda *_: None)
     blank = {"string": "", "bool": False, "float64": 0.0}
     for number, jpeg in enumerate(jpegs):
         values = {column.field: blank.get(column.arrow, 0) for column in columns_of(Frame)}
@@ -40,7 +40,7 @@ def stored(folder: Path, jpegs: list[bytes]) -> Storage:
 def parsed(storage: Storage) -> tuple[list[dict[str, object]], list[tuple[int, int]]]:
     """The masks' rows, and the progress that was told."""
     told: list[tuple[int, int]] = []
-    sink = Sink(storage, "film", STAGE.writes, STAGE.bytes_to, lambda done, total: told.append((done, total)))
+    sink = Sink(storage, "film", STAGE.writes, STAGE.bytes_to, lambda done, total, _stored: told.append((done, total)))
     inputs = Inputs(STAGE, Where(data=storage.url), storage, "film", ["film"])
     try:
         run(inputs, ParseConfig(), sink)
@@ -82,7 +82,7 @@ def test_the_batch_changes_no_mask() -> None:
 
 
 def test_a_film_without_frames(tmp_path: Path) -> None:
-    empty = Sink(Storage(str(tmp_path)), "film", (Frame,), "frames", lambda _done, _total: None)
+    empty = Sink(Storage(str(tmp_path)), "film", (Frame,), "frames", lambda *_: None)
     empty.commit("digest", {"film": {}})
     assert parsed(Storage(str(tmp_path))) == ([], [])
 
