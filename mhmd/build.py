@@ -32,8 +32,8 @@ def build(
 ) -> Iterator[Made]:
     """Make the stages of a recipe up to `to`, each for the films that did not fail before.
 
-    `limit` takes no more than so many films (0 = all), the first by name. `begin` is called with each stage and gives what its events are reported to. Raises MissingInput when no film
-    is left.
+    `limit` takes no more than so many films (0 = all), the first by name. `begin` is called with each stage and gives
+    what its events are reported to. Raises MissingInput when no film is left.
     """
     where = replace(where, splits=where.splits or _splits_of(where.data))
     for manifest in (FilmEntry, LabelName, LabelEntry):

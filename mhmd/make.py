@@ -70,9 +70,9 @@ def make(
 ) -> Made:
     """Make every stale unit of a stage and leave the fresh ones alone.
 
-    `only` names the films, `limit` takes no more than so many of them (0 = all), the first by name. Expected failures are outcomes with a row in `errors/`; they stop nobody and are tried
-    again next time. Raises MissingInput, ManifestError, UsageError before anything runs; a bug in a stage is raised
-    with the child's traceback.
+    `only` names the films, `limit` takes no more than so many of them (0 = all), the first by name. Expected failures
+    are outcomes with a row in `errors/`; they stop nobody and are tried again next time. Raises MissingInput,
+    ManifestError, UsageError before anything runs; a bug in a stage is raised with the child's traceback.
     """
     from mhmd.storage import Storage
 

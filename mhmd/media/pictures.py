@@ -27,7 +27,8 @@ class SmallPictures:
     """What detectors look at: h×w×3, BGR, at most 256 px wide, inside the bars that all formats of a film share.
 
     Straight from the planes, each of them decimated by bilinear interpolation as PySceneDetect does, which reads a
-    fraction of the frame; chroma to half the size, as most films have it. Formats that are not planar YUV go through FFmpeg's scaler.
+    fraction of the frame; chroma to half the size, as most films have it. Formats that are not planar YUV go through
+    FFmpeg's scaler.
     """
 
     def __init__(self, probe: Probe) -> None:
