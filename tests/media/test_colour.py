@@ -6,10 +6,12 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from mhmd.errors import FilmUnreadable, ManifestError
-from mhmd.media.colour import Colour, ToRgb, colour_of
+from mhmd.media.colour import WEIGHTS, Colour, ToRgb, colour_of
 from mhmd.media.decode import Decoder
+from mhmd.media.planes import planes_of
 from mhmd.media.probe import probe_film
 from tests.films import Coding, Picture, write_film
 
@@ -25,7 +27,7 @@ def chart(size: tuple[int, int]) -> Picture:
     return cv2.GaussianBlur(cv2.resize(patches, size, interpolation=cv2.INTER_NEAREST), (0, 0), 4)
 
 
-def error(seen: Picture, meant: Picture) -> tuple[float, float]:
+def error(seen: Picture | NDArray[np.float64], meant: Picture) -> tuple[float, float]:
     """Mean absolute errors of Lab: of L, and of a and b."""
     labs = [cv2.cvtColor(picture.astype(np.float32) / 255, cv2.COLOR_RGB2Lab) for picture in (seen, meant)]
     difference = np.abs(labs[0] - labs[1])
@@ -65,6 +67,36 @@ def test_colours_come_out_as_they_went_in(case: str, tmp_path: Path) -> None:
     lightness, ab = error(decoded(path, colour), chart(size))
     assert ab < CODEC_ERROR
     assert lightness < 0.4
+
+
+def at_left(plane: NDArray[np.float64], size: tuple[int, int]) -> NDArray[np.float64]:
+    """A plane in the size of luma; chroma lies at every second column and between two rows, as in MPEG-2 and later."""
+    across, down = plane.shape[1] / size[0], plane.shape[0] / size[1]
+    places = np.array([[across, 0, 0], [0, down, down / 2 - 0.5]])
+    how = cv2.INTER_CUBIC | cv2.WARP_INVERSE_MAP
+    return cv2.warpAffine(plane, places, size, flags=how, borderMode=cv2.BORDER_REPLICATE)
+
+
+def in_real_numbers(path: Path, colour: Colour) -> NDArray[np.float64]:
+    """The first frame as RGB, its decoded planes converted without any rounding: what the codec alone has lost."""
+    frame = next(iter(Decoder(path, 0))).frame
+    levels = [plane / 2.0 ** (frame.format.components[0].bits - 8) for plane in planes_of(frame)]
+    y, cb, cr = (at_left(plane, (frame.width, frame.height)) for plane in levels)
+    light, chroma, black = (1.0, 1.0, 0) if colour.range == "full" else (255 / 219, 255 / 224, 16)
+    red, blue = WEIGHTS[colour.matrix]
+    r = light * (y - black) + 2 * (1 - red) * chroma * (cr - 128)
+    b = light * (y - black) + 2 * (1 - blue) * chroma * (cb - 128)
+    g = (light * (y - black) - red * r - blue * b) / (1 - red - blue)
+    return np.stack([r, g, b], axis=-1).clip(0, 255)
+
+
+@pytest.mark.parametrize("case", [case for case in CASES if case != "rgb"])
+def test_conversion_adds_next_to_nothing_to_the_error_of_the_codec(case: str, tmp_path: Path) -> None:
+    size, coding, _ = CASES[case]
+    path = film_of(tmp_path / "film.mkv", size, coding)
+    colour = probe_film(path).colour
+    codec = error(in_real_numbers(path, colour), chart(size))[1]
+    assert error(decoded(path, colour), chart(size))[1] < codec + 0.15
 
 
 def test_the_measure_tells_a_wrong_matrix_and_a_wrong_range(tmp_path: Path) -> None:
