@@ -1,0 +1,182 @@
+"""Transitions by cheap scores, and by TransNet V2 where these leave a doubt."""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+from mhmd.shots.detector import Transition, joined, within
+from mhmd.shots.scores import DELAY, MIXED, NEAR, Scorer, Scores, plain, tiny
+from mhmd.shots.transnetv2 import GAP, runs, transition_of
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+    from mhmd.shots.network import TransNet
+
+    Pictures = NDArray[np.uint8]
+
+CLEAR_CHANGE, CLEAR_APART = 0.4, 1.6
+"""From these on, both, a cut is clear; of 13,900 frames without, none came so far."""
+DOUBT_CHANGE, DOUBT_APART, DOUBT_SMEARED = 0.25, 0.8, 2.0
+"""From these on the network is asked."""
+CUT_MIN = 0.65
+"""The network's first prediction that makes a cut of a doubt: over one half, as the cheap scores speak against it."""
+SLOW_BLEND, SLOW_FRAMES = 0.35, 3
+"""Blend, and frames in a row that have it, from which the network is asked for a dissolve or fade."""
+EDGE_BLEND = 0.2
+"""Blend from which a dissolve or fade may have begun."""
+SLOW_MIN = 0.5
+"""Mean of the highest blend and of the network's second prediction that makes a dissolve or fade of a doubt."""
+QUIET = 8
+"""Frames without suspicion that end a suspicious stretch."""
+GROW = 6
+"""Frames before and after a suspicious stretch that a transition may reach to."""
+LONGEST = 100
+"""Frames after which a suspicious stretch is judged even if it goes on."""
+CONTEXT = 16
+"""Frames before and after a suspicious stretch that the network sees at least."""
+SLACK = 3
+"""Frames before and after a run of blended ones where the network's second prediction is looked for."""
+MANY = 0.5
+"""Of the network's second prediction, the paper's."""
+WINDOW = 48
+"""Frames that the network sees at least."""
+
+
+class Cascade:
+    """Cuts, dissolves and fades: cheap scores settle what is clear, TransNet V2 sees the stretches in doubt only.
+
+    The score, 0 to 1, is 1 - 1 / apart² of a clear cut, the network's prediction of a doubtful one, and of a dissolve
+    or fade the mean of the highest blend and the network's prediction.
+    """
+
+    def __init__(self, device: str | None = None) -> None:
+        """The network on `device` of torch, once it is needed; None takes CUDA where there is one, else the CPU."""
+        self._device = device
+        self._network: TransNet | None = None
+        self._scorer = Scorer()
+        self._pictures: deque[Pictures] = deque(maxlen=LONGEST + 2 * DELAY + CONTEXT + QUIET)
+        self._fed = 0
+        self._stretch: list[Scores] = []
+        self._calm = 0  # frames without suspicion at the stretch's end
+        self._scored = 0
+        self._free = 1  # the first frame that the next transition may have
+
+    @property
+    def settled(self) -> int:
+        """30 frames behind where nothing is suspicious, else before the suspicious stretch: 138 at most."""
+        return max(0, (self._stretch[0].frame if self._stretch else self._scored) - GROW)
+
+    def feed(self, index: int, time_s: float, bgr: Pictures) -> list[Transition]:
+        """Judges the frame 24 before `index`, or a suspicious stretch of frames that ends before it."""
+        del index, time_s
+        picture = tiny(bgr)
+        self._pictures.append(picture)
+        self._fed += 1
+        scores = self._scorer.feed(picture)
+        return self._weighed(scores) if scores else []
+
+    def finish(self) -> list[Transition]:
+        """Judges the last frames."""
+        found = [transition for scores in self._scorer.finish() for transition in self._weighed(scores)]
+        return found + self._judged(self._fed - 1)
+
+    def _weighed(self, scores: Scores) -> list[Transition]:
+        self._scored = scores.frame + 1
+        suspicious = scores.blend >= EDGE_BLEND or _clear(scores) or _doubtful(scores)
+        if suspicious or self._stretch:
+            self._stretch.append(scores)
+        self._calm = 0 if suspicious else self._calm + 1
+        if self._stretch and (self._calm == QUIET or len(self._stretch) == LONGEST):
+            return self._judged(self._scored)
+        return []
+
+    def _judged(self, end: int) -> list[Transition]:
+        """What the suspicious stretch holds, which is over; nothing may reach beyond frame `end`."""
+        stretch, self._stretch = self._stretch, []
+        if not stretch:
+            return []
+        found = [Transition(s.frame, s.frame, "cut", round(1 - s.apart**-2, 4)) for s in _clear_cuts(stretch)]
+        doubts = _slow(stretch), _doubts(stretch, [cut.start_frame for cut in found])
+        if any(doubts):
+            window = self._seen(stretch[0].frame, stretch[-1].frame + 1)
+            judged = [window.slow(*run) for run in doubts[0]] + [window.cut(*run) for run in doubts[1]]
+            found += [transition for transition in judged if transition]
+        found = within(joined(found, GAP), max(self._free, stretch[0].frame - GROW), end)
+        self._free = found[-1].end_frame + 1 if found else self._free
+        return found
+
+    def _seen(self, first: int, end: int) -> _Window:
+        """What the network makes of frames [first, end); it sees some on either side, at the film's ends repeated."""
+        if self._network is None:
+            from mhmd.shots.network import TransNet
+
+            self._network = TransNet(self._device)
+        margin = max(CONTEXT, (WINDOW - (end - first) + 1) // 2)
+        held = self._fed - len(self._pictures)
+        frames = range(first - margin, end + margin)
+        pictures = np.stack([self._pictures[min(max(frame, 0), self._fed - 1) - held] for frame in frames])
+        return _Window(frames.start, pictures, self._network(pictures[None])[0])
+
+
+class _Window(NamedTuple):
+    """Pictures N×27×48×3 from frame `first` on, and the network's predictions for them, N×2."""
+
+    first: int
+    pictures: Pictures
+    predictions: NDArray[np.float32]
+
+    def slow(self, first: int, end: int, blend: float) -> Transition | None:
+        """The dissolve or fade in frames [first, end), if there is one."""
+        a, b = first - self.first - SLACK, end - self.first + SLACK
+        part = self.predictions[a:b, 1]
+        score = (blend + float(part.max())) / 2
+        if score < SLOW_MIN:
+            return None
+        seen = [(x, y) for x, y in runs(self.predictions[:, 1] > part.max() / 2) if x < b and y > a]
+        start, stop = min(first - self.first, *(x for x, _ in seen)), max(end - self.first, *(y for _, y in seen))
+        kind = "fade" if any(plain(picture) for picture in self.pictures[start - 1 : stop + 1]) else "dissolve"
+        return Transition(start + self.first, stop + self.first, kind, round(score, 4))
+
+    def cut(self, first: int, end: int) -> Transition | None:
+        """The cut before one of frames [first, end), if there is one."""
+        a, b = first - self.first - 1, end - self.first + MIXED
+        middle = a + int(self.predictions[a:b, 0].argmax())
+        score = float(self.predictions[middle, 0])
+        if score < CUT_MIN:
+            return None
+        parts = [(x, y) for x, y in runs(self.predictions[:, 1] > MANY) if x <= middle < y] or [(middle, middle + 1)]
+        return transition_of(parts[0][0] + self.first, parts[0][1] + self.first, score, self.pictures, self.first)
+
+
+def _clear(scores: Scores) -> bool:
+    return scores.change >= CLEAR_CHANGE and scores.apart >= CLEAR_APART and not scores.returns
+
+
+def _doubtful(scores: Scores) -> bool:
+    return (scores.change >= DOUBT_CHANGE and scores.apart >= DOUBT_APART) or scores.smeared >= DOUBT_SMEARED
+
+
+def _clear_cuts(stretch: Sequence[Scores]) -> list[Scores]:
+    """Those frames that begin shots; of several close together the one farthest apart."""
+    clear = [scores for scores in stretch if _clear(scores)]
+    return [s for s in clear if all(s.apart >= other.apart for other in clear if abs(other.frame - s.frame) < NEAR)]
+
+
+def _doubts(stretch: Sequence[Scores], cuts: Sequence[int]) -> list[tuple[int, int]]:
+    """First and end of the runs of frames that may begin a shot, away from cuts that are clear."""
+    marked = [_doubtful(s) and all(abs(s.frame - cut) >= NEAR for cut in cuts) for s in stretch]
+    return [(stretch[0].frame + first, stretch[0].frame + end) for first, end in runs(np.array(marked))]
+
+
+def _slow(stretch: Sequence[Scores]) -> list[tuple[int, int, float]]:
+    """First and end of the runs of frames that may lie in a dissolve or fade, and their highest blend."""
+    blends = np.array([scores.blend for scores in stretch])
+    offset = stretch[0].frame
+    found = [(first, end) for first, end in runs(blends >= SLOW_BLEND) if end - first >= SLOW_FRAMES]
+    return [(offset + first, offset + end, float(blends[first:end].max())) for first, end in found]
