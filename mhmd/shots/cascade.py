@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from mhmd.shots.detector import Transition, joined, within
-from mhmd.shots.scores import DELAY, MIXED, NEAR, Scorer, Scores, plain, tiny
-from mhmd.shots.transnetv2 import GAP, runs, transition_of
+from mhmd.shots.scores import DELAY, MIXED, NEAR, SMEARED_MIN, Scorer, Scores, plain, tiny
+from mhmd.shots.transnetv2 import ABRUPT, GAP, runs, transition_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -24,12 +24,14 @@ CLEAR_CHANGE, CLEAR_APART = 0.4, 1.6
 """From these on, both, a cut is clear; of 13,900 frames without, none came so far."""
 DOUBT_CHANGE, DOUBT_APART, DOUBT_SMEARED = 0.25, 0.8, 2.0
 """From these on the network is asked."""
-CUT_MIN = 0.65
-"""The network's first prediction that makes a cut of a doubt: over one half, as the cheap scores speak against it."""
+CUT_MIN = 0.55
+"""Mean of the cheap evidence, 1 for a clear cut, and the network's first prediction that makes a cut of a doubt."""
 SLOW_BLEND, SLOW_FRAMES = 0.35, 3
 """Blend, and frames in a row that have it, from which the network is asked for a dissolve or fade."""
-EDGE_BLEND = 0.2
-"""Blend from which a dissolve or fade may have begun."""
+EDGE_BLEND, EDGE_FRAMES = 0.2, 24
+"""Blend from which a dissolve or fade may have begun, and frames for which that is held possible."""
+PART = 1 / 3
+"""Share of the highest second prediction that the frames of a dissolve or fade have."""
 SLOW_MIN = 0.5
 """Mean of the highest blend and of the network's second prediction that makes a dissolve or fade of a doubt."""
 QUIET = 8
@@ -63,6 +65,7 @@ class Cascade:
         self._pictures: deque[Pictures] = deque(maxlen=LONGEST + 2 * DELAY + CONTEXT + QUIET)
         self._fed = 0
         self._stretch: list[Scores] = []
+        self._telling = False  # whether the stretch has a frame that is more than an edge
         self._calm = 0  # frames without suspicion at the stretch's end
         self._scored = 0
         self._free = 1  # the first frame that the next transition may have
@@ -88,9 +91,13 @@ class Cascade:
 
     def _weighed(self, scores: Scores) -> list[Transition]:
         self._scored = scores.frame + 1
-        suspicious = scores.blend >= EDGE_BLEND or _clear(scores) or _doubtful(scores)
+        telling = scores.blend >= SLOW_BLEND or _clear(scores) or _doubtful(scores)
+        suspicious = telling or scores.blend >= EDGE_BLEND
         if suspicious or self._stretch:
             self._stretch.append(scores)
+        self._telling |= telling
+        if not self._telling:
+            del self._stretch[:-EDGE_FRAMES]
         self._calm = 0 if suspicious else self._calm + 1
         if self._stretch and (self._calm == QUIET or len(self._stretch) == LONGEST):
             return self._judged(self._scored)
@@ -98,14 +105,14 @@ class Cascade:
 
     def _judged(self, end: int) -> list[Transition]:
         """What the suspicious stretch holds, which is over; nothing may reach beyond frame `end`."""
-        stretch, self._stretch = self._stretch, []
+        stretch, self._stretch, self._telling = self._stretch, [], False
         if not stretch:
             return []
         found = [Transition(s.frame, s.frame, "cut", round(1 - s.apart**-2, 4)) for s in _clear_cuts(stretch)]
-        doubts = _slow(stretch), _doubts(stretch, [cut.start_frame for cut in found])
-        if any(doubts):
-            window = self._seen(stretch[0].frame, stretch[-1].frame + 1)
-            judged = [window.slow(*run) for run in doubts[0]] + [window.cut(*run) for run in doubts[1]]
+        slow, cuts = _slow(stretch), _doubts(stretch, [cut.start_frame for cut in found])
+        if doubts := sorted(slow + cuts):
+            window = self._seen(doubts[0].first, max(doubt.end for doubt in doubts))
+            judged = [window.slow(doubt) for doubt in slow] + [window.cut(doubt) for doubt in cuts]
             found += [transition for transition in judged if transition]
         found = within(joined(found, GAP), max(self._free, stretch[0].frame - GROW), end)
         self._free = found[-1].end_frame + 1 if found else self._free
@@ -124,6 +131,14 @@ class Cascade:
         return _Window(frames.start, pictures, self._network(pictures[None])[0])
 
 
+class _Doubt(NamedTuple):
+    """Frames [first, end) that may lie in a slow transition or begin a shot, and the cheap evidence for it, 0 to 1."""
+
+    first: int
+    end: int
+    evidence: float
+
+
 class _Window(NamedTuple):
     """Pictures N×27×48×3 from frame `first` on, and the network's predictions for them, N×2."""
 
@@ -131,23 +146,24 @@ class _Window(NamedTuple):
     pictures: Pictures
     predictions: NDArray[np.float32]
 
-    def slow(self, first: int, end: int, blend: float) -> Transition | None:
-        """The dissolve or fade in frames [first, end), if there is one."""
-        a, b = first - self.first - SLACK, end - self.first + SLACK
-        part = self.predictions[a:b, 1]
-        score = (blend + float(part.max())) / 2
+    def slow(self, doubt: _Doubt) -> Transition | None:
+        """The dissolve or fade in the frames in doubt, if there is one."""
+        a, b = doubt.first - self.first, doubt.end - self.first
+        highest = float(self.predictions[a - SLACK : b + SLACK, 1].max())
+        score = (doubt.evidence + highest) / 2
         if score < SLOW_MIN:
             return None
-        seen = [(x, y) for x, y in runs(self.predictions[:, 1] > part.max() / 2) if x < b and y > a]
-        start, stop = min(first - self.first, *(x for x, _ in seen)), max(end - self.first, *(y for _, y in seen))
-        kind = "fade" if any(plain(picture) for picture in self.pictures[start - 1 : stop + 1]) else "dissolve"
-        return Transition(start + self.first, stop + self.first, kind, round(score, 4))
+        near = [(x, y) for x, y in runs(self.predictions[:, 1] > highest * PART) if x < b + SLACK and y > a - SLACK]
+        parts = [(x, y) for x, y in near if y - x > ABRUPT] or near  # but for cuts
+        start, end = parts[0][0], parts[-1][1]
+        kind = "fade" if any(plain(picture) for picture in self.pictures[start - 1 : end + 1]) else "dissolve"
+        return Transition(start + self.first, end + self.first, kind, round(score, 4))
 
-    def cut(self, first: int, end: int) -> Transition | None:
-        """The cut before one of frames [first, end), if there is one."""
-        a, b = first - self.first - 1, end - self.first + MIXED
+    def cut(self, doubt: _Doubt) -> Transition | None:
+        """The cut before one of the frames in doubt, if there is one."""
+        a, b = doubt.first - self.first - 1, doubt.end - self.first + MIXED
         middle = a + int(self.predictions[a:b, 0].argmax())
-        score = float(self.predictions[middle, 0])
+        score = (doubt.evidence + float(self.predictions[middle, 0])) / 2
         if score < CUT_MIN:
             return None
         parts = [(x, y) for x, y in runs(self.predictions[:, 1] > MANY) if x <= middle < y] or [(middle, middle + 1)]
@@ -168,15 +184,24 @@ def _clear_cuts(stretch: Sequence[Scores]) -> list[Scores]:
     return [s for s in clear if all(s.apart >= other.apart for other in clear if abs(other.frame - s.frame) < NEAR)]
 
 
-def _doubts(stretch: Sequence[Scores], cuts: Sequence[int]) -> list[tuple[int, int]]:
-    """First and end of the runs of frames that may begin a shot, away from cuts that are clear."""
+def _doubts(stretch: Sequence[Scores], cuts: Sequence[int]) -> list[_Doubt]:
+    """The runs of frames that may begin a shot, away from cuts that are clear."""
     marked = [_doubtful(s) and all(abs(s.frame - cut) >= NEAR for cut in cuts) for s in stretch]
-    return [(stretch[0].frame + first, stretch[0].frame + end) for first, end in runs(np.array(marked))]
+    return [
+        _Doubt(stretch[first].frame, stretch[end - 1].frame + 1, max(map(_evidence, stretch[first:end])))
+        for first, end in runs(np.array(marked))
+    ]
 
 
-def _slow(stretch: Sequence[Scores]) -> list[tuple[int, int, float]]:
-    """First and end of the runs of frames that may lie in a dissolve or fade, and their highest blend."""
+def _evidence(scores: Scores) -> float:
+    return min(1.0, max(scores.change * scores.apart, SMEARED_MIN * scores.smeared) / CLEAR_APART)
+
+
+def _slow(stretch: Sequence[Scores]) -> list[_Doubt]:
+    """The runs of frames that may lie in a dissolve or fade."""
     blends = np.array([scores.blend for scores in stretch])
-    offset = stretch[0].frame
-    found = [(first, end) for first, end in runs(blends >= SLOW_BLEND) if end - first >= SLOW_FRAMES]
-    return [(offset + first, offset + end, float(blends[first:end].max())) for first, end in found]
+    return [
+        _Doubt(stretch[first].frame, stretch[end - 1].frame + 1, float(blends[first:end].max()))
+        for first, end in runs(blends >= SLOW_BLEND)
+        if end - first >= SLOW_FRAMES
+    ]
