@@ -30,8 +30,9 @@ SLOW_BLEND, SLOW_FRAMES = 0.35, 3
 """Blend, and frames in a row that have it, from which the network is asked for a dissolve or fade."""
 EDGE_BLEND, EDGE_FRAMES = 0.2, 24
 """Blend from which a dissolve or fade may have begun, and frames for which that is held possible."""
-PART = 1 / 3
-"""Share of the highest second prediction that the frames of a dissolve or fade have."""
+PART, SURE = 1 / 3, 0.75
+"""Share of the highest second prediction that the frames of a dissolve or fade have; less than sure, all blended ones
+belong to it, too."""
 SLOW_MIN = 0.5
 """Mean of the highest blend and of the network's second prediction that makes a dissolve or fade of a doubt."""
 QUIET = 8
@@ -65,8 +66,8 @@ class Cascade:
         self._pictures: deque[Pictures] = deque(maxlen=LONGEST + 2 * DELAY + CONTEXT + QUIET)
         self._fed = 0
         self._stretch: list[Scores] = []
-        self._telling = False  # whether the stretch has a frame that is more than an edge
-        self._calm = 0  # frames without suspicion at the stretch's end
+        self._untold = EDGE_FRAMES  # frames since the last that was more than an edge
+        self._calm = QUIET  # frames since the last that was suspicious
         self._scored = 0
         self._free = 1  # the first frame that the next transition may have
 
@@ -92,20 +93,19 @@ class Cascade:
     def _weighed(self, scores: Scores) -> list[Transition]:
         self._scored = scores.frame + 1
         telling = scores.blend >= SLOW_BLEND or _clear(scores) or _doubtful(scores)
-        suspicious = telling or scores.blend >= EDGE_BLEND
-        if suspicious or self._stretch:
-            self._stretch.append(scores)
-        self._telling |= telling
-        if not self._telling:
-            del self._stretch[:-EDGE_FRAMES]
-        self._calm = 0 if suspicious else self._calm + 1
-        if self._stretch and (self._calm == QUIET or len(self._stretch) == LONGEST):
-            return self._judged(self._scored)
-        return []
+        self._calm = 0 if telling or scores.blend >= EDGE_BLEND else self._calm + 1
+        self._untold = 0 if telling else self._untold + 1
+        self._stretch.append(scores)
+        over = self._calm >= QUIET or len(self._stretch) == LONGEST
+        if not over and self._untold < EDGE_FRAMES:
+            return []
+        found = self._judged(self._scored)
+        self._stretch = [] if over else self._stretch[-EDGE_FRAMES:]
+        return found
 
     def _judged(self, end: int) -> list[Transition]:
         """What the suspicious stretch holds, which is over; nothing may reach beyond frame `end`."""
-        stretch, self._stretch, self._telling = self._stretch, [], False
+        stretch = self._stretch
         if not stretch:
             return []
         found = [Transition(s.frame, s.frame, "cut", round(1 - s.apart**-2, 4)) for s in _clear_cuts(stretch)]
@@ -156,6 +156,8 @@ class _Window(NamedTuple):
         near = [(x, y) for x, y in runs(self.predictions[:, 1] > highest * PART) if x < b + SLACK and y > a - SLACK]
         parts = [(x, y) for x, y in near if y - x > ABRUPT] or near  # but for cuts
         start, end = parts[0][0], parts[-1][1]
+        if highest < SURE:
+            start, end = min(start, a), max(end, b)
         kind = "fade" if any(plain(picture) for picture in self.pictures[start - 1 : end + 1]) else "dissolve"
         return Transition(start + self.first, end + self.first, kind, round(score, 4))
 
