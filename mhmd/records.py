@@ -115,6 +115,7 @@ class Frame(Record):
     color_range: str = column("string", "limited or full")
     matrix_source: str = column("string", "tagged, guessed or manifest")
     phash: int | None = column("uint64", "imagehash.phash of the stored picture; null without structure", null=True)
+    blend: float = column("float64", "how much it is a mix of the frames around it, as in a dissolve, 0 to 1")
     sharpness: float = column("float64", "variance of the Laplacian of luma at 256 px short side, (levels of 255)²")
     luma_mean: float = column("float64", "mean luma, 0 to 255")
     luma_std: float = column("float64", "standard deviation of luma, 0 to 127.5")

@@ -124,8 +124,8 @@ class Sampler:
             candidate = self._candidates[0]
             shot = self._shot_of(candidate.index)
             closed = shot < len(self.transitions)
-            settled = candidate.index < settled_frame and settled_ticks - candidate.ticks >= self._guard
-            if not (closed or over or settled):
+            sure = closed or settled_ticks - candidate.ticks >= self._guard
+            if not over and not (sure and candidate.index < settled_frame):
                 break
             self._candidates.popleft()
             picks += self._turn_to(shot)

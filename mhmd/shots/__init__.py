@@ -5,18 +5,22 @@ A new detector is a class with the methods of `Detector` and a line in `DETECTOR
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from importlib import import_module
 
-from mhmd.shots.adaptive import Adaptive
-from mhmd.shots.cascade import Cascade
 from mhmd.shots.detector import Detector, Transition, shots_of
-from mhmd.shots.transnetv2 import TransNetV2
 
-__all__ = ["DETECTORS", "Detector", "Transition", "shots_of"]
+__all__ = ["DETECTORS", "Detector", "Transition", "detector", "shots_of"]
 
-DETECTORS: Mapping[str, Callable[[], Detector]] = {
-    "adaptive": Adaptive,
-    "cascade": Cascade,
-    "transnetv2": TransNetV2,
+DETECTORS = {
+    "cascade": "mhmd.shots.cascade:Cascade",
+    "adaptive": "mhmd.shots.adaptive:Adaptive",
+    "transnetv2": "mhmd.shots.transnetv2:TransNetV2",
 }
-"""Every detector by the name that the knob `detector` takes."""
+"""Every detector by the name that the knob `detector` takes; its module is imported when it is made."""
+
+
+def detector(name: str) -> Detector:
+    """A new detector of this name in `DETECTORS`."""
+    module, _, kind = DETECTORS[name].partition(":")
+    made: Detector = getattr(import_module(module), kind)()
+    return made

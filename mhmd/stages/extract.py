@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from array import array
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
@@ -15,7 +16,7 @@ from mhmd.config import Config
 from mhmd.inputs import Inputs, Progress
 from mhmd.records import Film, Frame, Shot
 from mhmd.sampling import Candidate, Grid, Pick, Sampler, spread
-from mhmd.shots import DETECTORS, shots_of
+from mhmd.shots import DETECTORS, detector, shots_of
 from mhmd.sink import Sink
 from mhmd.stage import Stage
 
@@ -42,7 +43,7 @@ LONGEST_CELL_S = Fraction(3, 20)
 class ExtractConfig(Config):
     """Which frames are stored, and how."""
 
-    detector: str = Field("adaptive", description=f"what finds the shots: {', '.join(DETECTORS)}")
+    detector: str = Field("cascade", description=f"what finds the shots: {', '.join(DETECTORS)}")
     interval_s: float = Field(0.6, gt=0, le=3600, description="the sharpest frame of each such stretch of a shot, s")
     guard_s: float = Field(0.2, ge=0, le=60, description="nothing is stored nearer than this to an end of a shot, s")
     min_per_shot: int = Field(1, ge=0, le=100, description="frames of a shot too short for so many intervals")
@@ -78,6 +79,10 @@ class Watch:
     """What is seen of every frame in its small picture: how sharp it is, how mixed, and what it shows in the bars."""
 
     def __init__(self, probe: Probe, small: SmallPictures) -> None:
+        from mhmd.shots.scores import Scorer
+
+        self._scorer = Scorer()
+        self._blends = array("f")
         self._formats = {bars: small.inside(bars) for bars in probe.formats}
         self._lit = {bars: bytearray() for bars in probe.formats if bars != small.bars}
 
@@ -86,11 +91,23 @@ class Watch:
         from mhmd.measures import sharpness
         from mhmd.media.bars import is_lit
         from mhmd.media.opencv import cv2
+        from mhmd.shots.scores import tiny
 
+        scores = self._scorer.feed(tiny(bgr))
+        if scores:
+            self._blends.append(scores.blend)
         luma = cv2.cvtColor(bgr, cv2.COLOR_BGR2GRAY).astype("uint8", copy=False)
         for bars, lit in self._lit.items():
             lit.append(is_lit(luma, self._formats[bars]))
         return sharpness(luma)
+
+    def finish(self) -> None:
+        """The film is over."""
+        self._blends.extend(scores.blend for scores in self._scorer.finish())
+
+    def blend(self, pick: Pick) -> float:
+        """How much the frame is a mix of those around it, 0 to 1; known `DELAY` frames later."""
+        return self._blends[pick.candidate.index]
 
     def bars(self, pick: Pick) -> Bars:
         """The commonest of the film's formats in whose bars nothing was seen in the shot so far."""
@@ -125,7 +142,7 @@ def stills(
     def still(pick: Pick) -> tuple[Still, bytes]:
         candidate, crop = pick.candidate, probe.crop(watch.bars(pick))
         jpeg = encode_jpeg(stored(candidate.frame, crop), config.jpeg_quality)
-        return Still(candidate.index, candidate.pts, candidate.ticks, pick.shot, crop, 0.0), jpeg
+        return Still(candidate.index, candidate.pts, candidate.ticks, pick.shot, crop, watch.blend(pick)), jpeg
 
     for decoded in decoder:
         index, ticks = decoded.index, decoded.ticks
@@ -137,6 +154,7 @@ def stills(
             yield still(pick)
         if index % PROGRESS_FRAMES == 0:
             progress(index, max(probe.frames, index))
+    watch.finish()
     for pick in sampler.finish(decoder.frames, decoder.end_ticks):
         yield still(pick)
     progress(decoder.frames, decoder.frames)
@@ -185,6 +203,7 @@ def frame_row(film_id: str, probe: Probe, still: Still, stored: Picture, ref: st
         color_range=probe.colour.range,
         matrix_source=probe.colour.source,
         phash=phash(stored),
+        blend=still.blend,
         ref=ref,
         **asdict(measure(stored)),
     )
@@ -228,11 +247,12 @@ def run(inputs: Inputs, config: ExtractConfig, sink: Sink) -> None:
     from mhmd.media.decode import Decoder
     from mhmd.media.jpeg import decode_jpeg
     from mhmd.media.probe import probe_film
+    from mhmd.shots.scores import DELAY
 
     film = inputs.film
     probe = probe_film(film.path, film.color_matrix)
     decoder = Decoder(film.path, config.max_damage)
-    sampler = Sampler(DETECTORS[config.detector](), grid_of(config, probe.time_base), 0)
+    sampler = Sampler(detector(config.detector), grid_of(config, probe.time_base), DELAY)
     found = stills(decoder, probe, config, sampler, sink.progress)
     frames = []
     for still, jpeg in limited(found, config.max_per_shot, config.max_per_film):

@@ -9,25 +9,25 @@ import pytest
 from mhmd.media.decode import Decoder
 from mhmd.media.pictures import SmallPictures
 from mhmd.media.probe import probe_film
-from mhmd.shots import DETECTORS, Transition, shots_of
+from mhmd.shots import Transition, detector, shots_of
 from tests.films import Scene, make_film
 
 
 def transitions_of(path: Path, name: str = "adaptive") -> tuple[list[Transition], list[float]]:
     """What a detector finds in a film, and the times of all its frames. Checks `settled`, and their order."""
-    detector = DETECTORS[name]()
+    finder = detector(name)
     probe = probe_film(path)
     small = SmallPictures(probe)
     found: list[Transition] = []
     times: list[float] = []
     for decoded in Decoder(path, 0):
         times.append(float(decoded.ticks * probe.time_base))
-        settled = detector.settled
-        for transition in detector.feed(decoded.index, times[-1], small(decoded.frame)):
+        settled = finder.settled
+        for transition in finder.feed(decoded.index, times[-1], small(decoded.frame)):
             assert transition.start_frame >= settled
             assert transition.end_frame <= decoded.index
             found.append(transition)
-    found += detector.finish()
+    found += finder.finish()
     assert found == sorted(found, key=lambda transition: transition.start_frame)
     return found, times
 
@@ -48,10 +48,10 @@ def test_a_moving_shot_has_no_cut(tmp_path: Path) -> None:
 
 
 def test_the_score_is_the_ratio_that_decides() -> None:
-    detector = DETECTORS["adaptive"]()
+    finder = detector("adaptive")
     levels = [*range(30, 150, 6), *range(207, 255, 6)]  # value moves by 6, once by 63: by 2 and 21 over all channels
     flat = (np.full((90, 160, 3), level, np.uint8) for level in levels)
-    found = [each for index, bgr in enumerate(flat) for each in detector.feed(index, index / 24, bgr)]
+    found = [each for index, bgr in enumerate(flat) for each in finder.feed(index, index / 24, bgr)]
     assert found == [Transition(20, 20, "cut", 10.5)]
 
 

@@ -112,7 +112,7 @@ def test_shots(tmp_path: Path) -> None:
 
 def test_nothing_is_stored_of_the_neighbouring_shot(tmp_path: Path) -> None:
     looks = [Scene(24), Scene(24, "black"), Scene(24, "gray"), Scene(24)]
-    result = extract(make_film(tmp_path / "film.mp4", looks).path, ExtractConfig(interval_s=0.01, guard_s=0))
+    result = extract(make_film(tmp_path / "film.mp4", looks).path, EVERY)
     frames = result.rows(Frame)
     assert len(frames) == 96
     assert frames.groupby("shot").luma_mean.agg(lambda values: values.max() - values.min()).max() < 10
@@ -196,7 +196,7 @@ def test_progress_goes_to_the_end(tmp_path: Path) -> None:
 
 
 def test_an_unknown_detector_is_named() -> None:
-    with pytest.raises(RecipeError, match="one of adaptive"):
+    with pytest.raises(RecipeError, match="one of cascade"):
         ExtractConfig.checked({"detector": "magic"}, "recipe")
 
 
