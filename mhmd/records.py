@@ -121,6 +121,13 @@ class Frame(Record):
     luma_std: float = column("float64", "standard deviation of luma, 0 to 127.5")
     colorfulness: float = column("float64", "Hasler and Süsstrunk's M3 on signed opponent channels, from 0")
     chroma_mean: float = column("float64", "mean CIELAB chroma, from 0")
+    chroma_p95: float = column("float64", "95th percentile of CIELAB chroma at 64 px short side, from 0")
+    off_tint: float = column("float64", "RMS distance in ab from the tint that would fit best, from 0")
+    text: float = column("float64", "how much it is text on a plain ground, 0 to 1")
+    blend: float = column("float64", "how much the frame is a mix of those around it, 0 to 1")
+    subtitle_band: tuple[int, int] | None = column(
+        "list<int32>", "rows [top, bottom) of the stored picture that burnt-in subtitles take, px", null=True
+    )
     ref: str = column("string", "where the JPEG lies: `frames/<hash>.tar:offset:size`")
 
 

@@ -205,6 +205,7 @@ def frame_row(film_id: str, probe: Probe, still: Still, stored: Picture, ref: st
         phash=phash(stored),
         blend=still.blend,
         ref=ref,
+        blend=0.0,
         **asdict(measure(stored)),
     )
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from pydantic import Field
@@ -29,48 +29,125 @@ class ScreenConfig(Config):
     min_contrast: float = Field(
         8.0, ge=0, le=128, description="Less contrast is black or flat (standard deviation of luma)"
     )
+    max_blend: float = Field(
+        0.25, ge=0, le=1, description="More is a transition (how much of the frame is mixed from others); 1 = off"
+    )
+    max_text: float = Field(
+        0.75, ge=0, le=1, description="More is text (share of the picture that is text on a plain ground); 1 = off"
+    )
+    min_chroma: float = Field(
+        4.5, ge=0, le=128, description="Less is gray (CIELAB chroma that a twentieth of the picture exceeds); 0 = off"
+    )
+    min_off_tint: float = Field(
+        1.0, ge=0, le=128, description="Less is tinted (RMS distance of colours from one tint, CIELAB units); 0 = off"
+    )
+    min_off_tint_share: float = Field(
+        0.1, ge=0, le=1, description="Less is tinted, too (the same distance as a share of mean chroma); 0 = off"
+    )
     min_sharpness: float = Field(
         20.0, ge=0, description="Less is blurred (variance of the Laplacian at 256 px); 0 = off"
     )
-    min_chroma: float = Field(3.0, ge=0, le=128, description="Less is gray (mean CIELAB chroma); 0 = off")
+    monochrome_share: float = Field(
+        0.98,
+        ge=0.5,
+        le=1,
+        description="A film of which so much is gray or tinted is monochrome (share of its pictures)",
+    )
+    repeat_radius: int = Field(
+        2, ge=-1, le=64, description="As near as this to the last passing frame is a repeat (bits of 64); -1 = off"
+    )
 
 
 def _black(measures: Measures, config: ScreenConfig) -> NDArray[np.bool_]:
     return (measures["luma_mean"] < config.min_luma) | (measures["luma_std"] < config.min_contrast)
 
 
+def _transition(measures: Measures, config: ScreenConfig) -> NDArray[np.bool_]:
+    return measures["blend"] > config.max_blend
+
+
+def _text(measures: Measures, config: ScreenConfig) -> NDArray[np.bool_]:
+    return measures["text"] > config.max_text
+
+
+def _gray(measures: Measures, config: ScreenConfig) -> NDArray[np.bool_]:
+    return measures["chroma_p95"] < config.min_chroma
+
+
+def _tinted(measures: Measures, config: ScreenConfig) -> NDArray[np.bool_]:
+    import numpy as np
+
+    least = np.maximum(config.min_off_tint, config.min_off_tint_share * measures["chroma_mean"])
+    return measures["off_tint"] < least
+
+
 def _blurred(measures: Measures, config: ScreenConfig) -> NDArray[np.bool_]:
     return measures["sharpness"] < config.min_sharpness
 
 
-def _gray(measures: Measures, config: ScreenConfig) -> NDArray[np.bool_]:
-    return measures["chroma_mean"] < config.min_chroma
+RULES: tuple[tuple[str, Rule], ...] = (
+    ("black", _black),
+    ("transition", _transition),
+    ("text", _text),
+    ("gray", _gray),
+    ("tinted", _tinted),
+    ("blurred", _blurred),
+)
+"""Reasons to reject that lie in the frame itself, in the order in which the first that holds is recorded."""
+
+MONOCHROME, REPEAT = "monochrome", "repeat"
+"""Reasons that lie in the film: gray, because all of it is; and like the frame before."""
+
+NO_PICTURE = ("black", "transition", "text")
+"""Frames rejected for these do not tell whether their film is in colour."""
+
+MEASURES = ("luma_mean", "luma_std", "blend", "text", "chroma_p95", "chroma_mean", "off_tint", "sharpness")
 
 
-RULES: tuple[tuple[str, Rule], ...] = (("black", _black), ("gray", _gray), ("blurred", _blurred))
-"""Reasons to reject, in the order in which the first that holds is recorded."""
+def rejections(measures: Measures, hashes: Sequence[int | None], config: ScreenConfig) -> NDArray[np.object_]:
+    """For each frame of a film, in order of time, the name of the rule that rejects it, or None.
 
-MEASURES = ("luma_mean", "luma_std", "sharpness", "chroma_mean")
-
-
-def rejections(measures: Measures, config: ScreenConfig) -> NDArray[np.object_]:
-    """For each frame the name of the first rule that rejects it, or None. All arrays have one entry a frame."""
+    `measures` and `hashes`, the frames' phashes, have one entry a frame.
+    """
     import numpy as np
 
-    rejected_by: NDArray[Any] = np.full(len(measures[MEASURES[0]]), None, dtype=object)  # Any: names and None
+    rejected_by: NDArray[Any] = np.full(len(hashes), None, dtype=object)  # Any: names and None
     for name, rule in reversed(RULES):
         rejected_by[rule(measures, config)] = name
+    pictures = ~np.isin(rejected_by, NO_PICTURE)
+    colourless = np.isin(rejected_by, ("gray", "tinted"))
+    if colourless.any() and colourless.sum() >= config.monochrome_share * pictures.sum():
+        rejected_by[rejected_by == "gray"] = MONOCHROME
+    rejected_by[repeats(hashes, rejected_by == None, config.repeat_radius)] = REPEAT  # noqa: E711  # of each entry
     return rejected_by
+
+
+def repeats(hashes: Sequence[int | None], passing: NDArray[np.bool_], radius: int) -> list[int]:
+    """Positions of the passing frames whose hash is at most `radius` from that of the last one that passes and stays.
+
+    A frame without a hash repeats none, and none repeats it.
+    """
+    import numpy as np
+
+    found = []
+    last: int | None = None
+    for position in np.flatnonzero(passing).tolist():
+        value = hashes[position]
+        if last is not None and value is not None and (last ^ value).bit_count() <= radius:
+            found.append(position)
+        else:
+            last = value
+    return found
 
 
 def run(inputs: Inputs, config: ScreenConfig, sink: Sink) -> None:
     """Screen the frames of one film."""
     import pyarrow as pa
 
-    frames = inputs.rows(Frame, columns=("film_id", "frame_id", *MEASURES))
+    frames = inputs.rows(Frame, columns=("film_id", "frame_id", "phash", *MEASURES))
     measures = {name: frames[name].to_numpy() for name in MEASURES}
-    rejected_by = pa.array(rejections(measures, config), pa.string())
+    rejected_by = pa.array(rejections(measures, frames["phash"].to_pylist(), config), pa.string())
     sink.rows(Screening, frames.select(["film_id", "frame_id"]).append_column("rejected_by", rejected_by))
 
 
-STAGE = Stage(name="screen", version=1, config=ScreenConfig, scope="film", reads=(Frame,), writes=(Screening,), run=run)
+STAGE = Stage(name="screen", version=2, config=ScreenConfig, scope="film", reads=(Frame,), writes=(Screening,), run=run)

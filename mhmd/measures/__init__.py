@@ -1,0 +1,55 @@
+"""Measures of a picture, from which `screen` decides. All are taken at one size, so that pictures compare."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+MEASURED_SHORT_SIDE_PX = 256
+"""Larger pictures are scaled down to this before they are measured: sharpness and grain depend on size."""
+
+
+@dataclass(frozen=True, slots=True)
+class Measures:
+    """What is measured of a picture; units and ranges as in `mhmd.records.Frame`."""
+
+    sharpness: float
+    luma_mean: float
+    luma_std: float
+    colorfulness: float
+    chroma_mean: float
+    chroma_p95: float
+    off_tint: float
+    text: float
+    subtitle_band: tuple[int, int] | None
+
+
+def measure(rgb: NDArray[np.uint8]) -> Measures:
+    """All measures of an RGB picture H×W×3, 0 to 255. Luma is that of BT.601."""
+    from mhmd.measures import colour, subtitles, text
+    from mhmd.measures.light import sharpness
+    from mhmd.media.jpeg import shrink
+    from mhmd.media.opencv import cv2
+
+    reduced = shrink(rgb, MEASURED_SHORT_SIDE_PX)
+    luma = cv2.cvtColor(reduced, cv2.COLOR_RGB2GRAY).astype("uint8", copy=False)
+    mean, std = (float(value[0, 0]) for value in cv2.meanStdDev(luma))
+    lab = colour.lab_of(reduced)
+    coarse = colour.coarse(lab)
+    band = subtitles.band(luma)
+    scale = rgb.shape[0] / luma.shape[0]
+    return Measures(
+        sharpness=sharpness(luma),
+        luma_mean=mean,
+        luma_std=std,
+        colorfulness=colour.colorfulness(reduced),
+        chroma_mean=colour.chroma_mean(lab),
+        chroma_p95=colour.chroma_p95(coarse),
+        off_tint=colour.off_tint(coarse),
+        text=text.text(luma),
+        subtitle_band=band and (int(band[0] * scale), min(rgb.shape[0], -int(-band[1] * scale // 1))),
+    )

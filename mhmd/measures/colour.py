@@ -1,0 +1,101 @@
+"""Measures of colour: how much there is, and whether it is more than a tint."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    Lab = NDArray[np.float32]
+
+COARSE_SHORT_SIDE_PX = 64
+"""Short side at which colour is told from the noise of codecs and film: averaged over so much of the picture, noise
+is below 1 in a and b, while whatever has a colour of its own is still there."""
+
+TINT_KNOTS = 8
+"""A tint's hue and strength change slowly from the shadows to the highlights: so many points describe them."""
+
+
+def lab_of(rgb: NDArray[np.uint8]) -> Lab:
+    """CIELAB H×W×3 of an RGB picture, read as sRGB with white D65."""
+    import numpy as np
+
+    from mhmd.media.opencv import cv2
+
+    return cv2.cvtColor(rgb.astype(np.float32) / 255, cv2.COLOR_RGB2Lab).astype(np.float32, copy=False)
+
+
+def coarse(lab: Lab) -> Lab:
+    """CIELAB averaged over areas to a short side of 64 px, as pixels N×3."""
+    from mhmd.media.opencv import cv2
+
+    height, width = lab.shape[:2]
+    scale = COARSE_SHORT_SIDE_PX / min(height, width)
+    if scale < 1:
+        size = (max(1, round(width * scale)), max(1, round(height * scale)))
+        lab = cv2.resize(lab, size, interpolation=cv2.INTER_AREA).astype("float32", copy=False)
+    return lab.reshape(-1, 3)
+
+
+def colorfulness(rgb: NDArray[np.uint8]) -> float:
+    """M3 of an RGB picture H×W×3: about 0 for gray, 15 slightly, 45 quite and 109 extremely colourful.
+
+    √(σ²rg + σ²yb) + 0.3 √(μ²rg + μ²yb) with rg = R - G, yb = (R + G) / 2 - B, both signed.
+    Hasler and Süsstrunk, Measuring colourfulness in natural images, SPIE 5007, 2003.
+    """
+    import numpy as np
+
+    from mhmd.media.opencv import cv2
+
+    opponents = np.array([[1, -1, 0], [1, 1, -2]], np.float32)  # rg and 2 yb, which is whole
+    mean, std = cv2.meanStdDev(cv2.transform(rgb.astype(np.int16), opponents))
+    return math.hypot(std[0, 0], std[1, 0] / 2) + 0.3 * math.hypot(mean[0, 0], mean[1, 0] / 2)
+
+
+def chroma_mean(lab: Lab) -> float:
+    """Mean chroma √(a² + b²) of CIELAB H×W×3."""
+    import numpy as np
+
+    a, b = lab[..., 1], lab[..., 2]  # not cv2.magnitude, whose last digits depend on where an array lies in memory
+    return float(np.sqrt(a * a + b * b).mean(dtype=np.float64))
+
+
+def chroma_p95(pixels: Lab) -> float:
+    """The 95th percentile of chroma of coarse CIELAB pixels N×3: what the most colourful twentieth exceeds.
+
+    Pale colour has it as soon as one thing in the picture is coloured; a gray picture has only its noise.
+    """
+    import numpy as np
+
+    return float(np.percentile(np.hypot(pixels[:, 1], pixels[:, 2]), 95))
+
+
+def off_tint(pixels: Lab) -> float:
+    """How far colours lie from the tint that would fit the picture best: RMS distance in ab of CIELAB pixels N×3.
+
+    A tinted or toned gray picture has one colour for each lightness: a curve through ab, here linear between
+    `TINT_KNOTS` lightnesses and fitted by least squares. In a real picture things of the same lightness differ.
+    """
+    import numpy as np
+
+    lightness = pixels[:, 0].astype(np.float64)
+    low, high = np.percentile(lightness, (1, 99))
+    place = np.clip((lightness - low) / max(high - low, 1e-3), 0, 1) * (TINT_KNOTS - 1)
+    below = np.minimum(place.astype(np.int64), TINT_KNOTS - 2)
+    beyond = place - below
+
+    def sums(weights: NDArray[np.float64], shift: int) -> NDArray[np.float64]:
+        added = np.bincount(below + shift, weights, TINT_KNOTS)  # in order: the same last digits with any threads
+        return added.astype(np.float64, copy=False)
+
+    normal = np.diag(sums((1 - beyond) ** 2, 0) + sums(beyond**2, 1) + 1e-3)
+    beside = sums(beyond * (1 - beyond), 0)[:-1]
+    normal += np.diag(beside, 1) + np.diag(beside, -1)
+    squares = 0.0
+    for colour in (pixels[:, 1].astype(np.float64), pixels[:, 2].astype(np.float64)):
+        curve = np.linalg.solve(normal, sums((1 - beyond) * colour, 0) + sums(beyond * colour, 1))
+        squares += float(np.square(colour - curve[below] * (1 - beyond) - curve[below + 1] * beyond).mean())
+    return math.sqrt(squares)

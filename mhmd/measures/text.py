@@ -1,0 +1,142 @@
+"""How much a picture is text on a plain ground: credits, intertitles, logos."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import TYPE_CHECKING
+
+from mhmd.measures.lines import MIN_CONTRAST, Boxes, groups, strokes_of
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+SCALES = (1, 2, 4)
+"""Text is looked for in the picture and in these fractions of it, so that large letters have thin strokes, too."""
+
+MIN_HEIGHT_PX, MAX_HEIGHT_PX = 4, 24
+MIN_ASPECT, MIN_FILL, MAX_INK, MIN_STROKES = 1.2, 0.35, 0.75, 0.9
+"""A line or a word: its height at some scale, how long it is for its height, how full, how many strokes it has.
+
+A letter is about 0.6 of its line's height wide and has one to three strokes."""
+
+GAP_PX = 9
+"""Letters and words of a line are nearer to each other than this at the scale that fits them."""
+
+MARGIN_PX = 3
+"""Edges of a letter lie within this around its box."""
+
+EDGE = 16
+"""Differences of luma between neighbours below this are no edges but grain and noise of codecs."""
+
+GROUND_TOLERANCE = 8
+"""Luma of a plain ground, averaged over areas, lies this near to a surface of second order: gradients and vignettes."""
+
+GROUND_PX = 4
+"""Side of these areas."""
+
+MIN_GROUND = 0.3
+"""Where less of the picture is on one ground than this, no text is looked for."""
+
+
+def text(luma: NDArray[np.uint8]) -> float:
+    """How much a luma picture H×W is text on a plain ground, 0 to 1.
+
+    The share of all edges that lie in lines of text, times the share of all else that is one plain ground.
+    """
+    import numpy as np
+
+    from mhmd.media.opencv import cv2
+
+    height, width = luma.shape
+    if min(height, width) < SCALES[-1] * MAX_HEIGHT_PX:
+        return 0.0
+    areas = cv2.resize(luma, (width // GROUND_PX, height // GROUND_PX), interpolation=cv2.INTER_AREA)
+    on_ground = _on_ground(areas.astype(np.float32))
+    if on_ground.mean() < MIN_GROUND:
+        return 0.0
+    inside = _lines(luma)
+    edges = cv2.morphologyEx(luma, cv2.MORPH_GRADIENT, np.ones((3, 3), np.uint8))
+    edges = np.maximum(edges, EDGE) - EDGE
+    total = float(cv2.sumElems(edges)[0])
+    if not total:
+        return 0.0
+    share = float(cv2.sumElems(cv2.multiply(edges, inside))[0]) / total
+    outside = cv2.resize(inside * 255, areas.shape[::-1], interpolation=cv2.INTER_AREA) == 0
+    return share * float(on_ground[outside].mean()) if outside.any() else 0.0
+
+
+def _lines(luma: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """1 in and around lines of text and the rules that frame them, 0 elsewhere."""
+    import numpy as np
+
+    from mhmd.media.opencv import cv2
+
+    height, width = luma.shape
+    inside = np.zeros_like(luma)
+    for scale in SCALES:
+        scaled = cv2.resize(luma, (width // scale, height // scale), interpolation=cv2.INTER_AREA)
+        for bright in (True, False):
+            contrast = strokes_of(scaled.astype(np.uint8, copy=False), bright=bright)
+            found = groups(_strong(contrast), GAP_PX)
+            for box in zip(*found.where(_is_text(found))[:4], strict=True):
+                x, y, w, h = (int(value) * scale for value in box)
+                top, left = max(0, y - MARGIN_PX), max(0, x - MARGIN_PX)
+                inside[top : y + h + MARGIN_PX, left : x + w + MARGIN_PX] = 1
+            for box in zip(*found.where(_is_rule(found, scaled.shape))[:4], strict=True):
+                x, y, w, h = (int(value) * scale for value in box)
+                cv2.rectangle(inside, (x, y), (x + w - 1, y + h - 1), 1, 2 * MARGIN_PX + 1)
+    return inside
+
+
+def _strong(contrast: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """1 where strokes are nearly as strong as the strongest two hundredth of the picture, 0 elsewhere."""
+    import numpy as np
+
+    from mhmd.media.opencv import cv2
+
+    counts = cv2.calcHist([contrast], [0], None, [256], [0, 256]).ravel()
+    strong = int(np.searchsorted(np.cumsum(counts), 0.995 * contrast.size))
+    return cv2.threshold(contrast, max(MIN_CONTRAST, 0.4 * strong), 1, cv2.THRESH_BINARY)[1].astype(
+        np.uint8, copy=False
+    )
+
+
+def _is_text(of: Boxes) -> NDArray[np.bool_]:
+    tall = (of.h >= MIN_HEIGHT_PX) & (of.h <= MAX_HEIGHT_PX) & (of.w >= MIN_ASPECT * of.h)
+    return tall & (of.fill >= MIN_FILL) & (of.ink < MAX_INK) & (of.strokes >= MIN_STROKES)
+
+
+def _is_rule(of: Boxes, shape: tuple[int, ...]) -> NDArray[np.bool_]:
+    """Frames around a card, and lines that divide it."""
+    frame = ((of.w >= shape[1] / 2) | (of.h >= shape[0] / 2)) & (of.fill <= 0.12)
+    return frame | ((of.h <= 3) & (of.w >= shape[1] / 4))
+
+
+def _on_ground(areas: NDArray[np.float32]) -> NDArray[np.bool_]:
+    """Which areas h×w lie on one smooth surface, fitted to the commonest luma and what is near it."""
+    import numpy as np
+
+    basis = _surfaces(*areas.shape)
+    luma = areas.ravel()
+    counts = np.convolve(np.bincount(luma.astype(np.int64), minlength=256), np.ones(17), mode="same")
+    residual = luma - float(counts.argmax())
+    near = np.abs(residual) <= 3 * GROUND_TOLERANCE
+    for _ in range(4):
+        used = basis[:, near]  # multiplied by einsum: BLAS gives other last digits with other threads
+        normal = np.einsum("in,jn->ij", used, used) + 1e-3 * np.eye(len(used))
+        surface = np.linalg.solve(normal, np.einsum("in,n->i", used, luma[near]))
+        near = np.abs(luma - np.einsum("i,in->n", surface, basis)) <= GROUND_TOLERANCE
+        if not near.any():
+            break
+    on_ground: NDArray[np.bool_] = near.reshape(areas.shape)
+    return on_ground
+
+
+@cache
+def _surfaces(height: int, width: int) -> NDArray[np.float64]:
+    """The monomials of second order over h×w, as 6×h·w."""
+    import numpy as np
+
+    y, x = np.meshgrid(np.linspace(-1, 1, height), np.linspace(-1, 1, width), indexing="ij")
+    return np.stack([np.ones_like(x), x, y, x * x, y * y, x * y]).reshape(6, -1)
