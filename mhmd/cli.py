@@ -158,11 +158,13 @@ app.command("split")(with_knobs(SplitConfig, _split))
 @app.command("status")
 def status_command(recipe: RecipeFile = None, data: Data = "data", films: Films = "", labels: Labels = "") -> None:
     """Show each film at each stage: fresh, stale, made, failed or not made."""
-    from mhmd.status import WORKSPACE_STAGES, status
+    from mhmd.status import WORKSPACE_STAGES, findings, status
 
     book = load_recipe(recipe)
     rows = status(book, Where(data, films=films, labels=labels, taxonomy=book.taxonomy))
     print_table(data, ("film", *WORKSPACE_STAGES), [(row.film_id, *row.states) for row in rows])
+    for line in findings(data):
+        typer.echo(line)
 
 
 @app.command("check")
@@ -180,21 +182,29 @@ def check_command(out: Annotated[str, typer.Argument(help="The dataset.")], log:
 
 @app.command("show")
 def show_command(
-    frame_id: Annotated[str, typer.Argument(help="The frame.")],
+    of: Annotated[str, typer.Argument(help="The frame; with --sheet, the film.", metavar="ID")],
     data: Data = "data",
     save: Annotated[Path | None, typer.Option(help="A folder to write its picture and mask to.")] = None,
+    sheet: Annotated[Path | None, typer.Option(help="A JPEG to write a film's kept and rejected frames to.")] = None,
+    count: Annotated[int, typer.Option(min=1, help="Frames on the sheet of those kept, and of each reason.")] = 12,
 ) -> None:
-    """Show what every table says of a frame, and save its picture and mask."""
+    """Show what every table says of a frame and save its picture and mask, or a contact sheet of a film."""
+    if sheet is not None:
+        from mhmd.sheet import sheet as sheet_of
+
+        sheet.write_bytes(sheet_of(data, of, count))
+        typer.echo(f"wrote {sheet}")
+        return
     from mhmd.status import pictures, show
 
-    found = show(data, frame_id)
+    found = show(data, of)
     for table, row in found.items():
         print_table(table, ("column", "value"), [(name, str(value)) for name, value in row.items()])
     if save is not None:
         save.mkdir(parents=True, exist_ok=True)
         for suffix, picture in pictures(data, found).items():
-            (save / f"{frame_id}{suffix}").write_bytes(picture)
-            typer.echo(f"wrote {save / (frame_id + suffix)}")
+            (save / f"{of}{suffix}").write_bytes(picture)
+            typer.echo(f"wrote {save / (of + suffix)}")
 
 
 def _train(

@@ -9,9 +9,10 @@ from mhmd.errors import MissingInput, UnitError
 from mhmd.inputs import read_manifest, table_path
 from mhmd.make import films_of, is_fresh
 from mhmd.recipe import Recipe
-from mhmd.records import STORED, Failure, FilmEntry, Frame, LabelEntry, Mask, columns_of
+from mhmd.records import STORED, Failure, Film, FilmEntry, Frame, LabelEntry, Mask, Record, Screening, columns_of
 from mhmd.stage import AnyStage, Where
 from mhmd.stages import ORDER, stage
+from mhmd.stages.screen import MONOCHROME
 
 State = Literal["fresh", "stale", "made", "failed", "-"]
 """Made of what is there now · of something else · of what cannot be told without the manifests · failed · not made."""
@@ -55,6 +56,41 @@ def status(recipe: Recipe, where: Where) -> list[FilmStatus]:
 
     verbs = [stage(name) for name in WORKSPACE_STAGES]
     return [FilmStatus(film, tuple(state(verb, film) for verb in verbs)) for film in sorted(films | named)]
+
+
+def findings(data: str) -> list[str]:
+    """What a workspace's tables say of its films as a whole, a line each: colours that were guessed, and screening.
+
+    Films that are monochrome throughout are named instead of counted frame by frame.
+    """
+    from collections import Counter
+
+    from mhmd.storage import Storage
+
+    storage = Storage(data)
+
+    def counted(record: type[Record], name: str) -> dict[str, Counter[str | None]]:
+        """How often each value of a column stands in the table of each film."""
+        counts = {
+            film: storage.table(table_path(record, film), [name])[name].value_counts().to_pylist()
+            for film in storage.names(record.TABLE, ".parquet")
+        }
+        return {film: Counter({of["values"]: of["counts"] for of in found}) for film, found in counts.items()}
+
+    guessed = [film for film, sources in counted(Film, "matrix_source").items() if sources["guessed"]]
+    screened = counted(Screening, "rejected_by")
+    monochrome = [film for film, counts in screened.items() if counts[MONOCHROME]]
+    total: Counter[str | None] = sum(screened.values(), Counter())
+    told = [
+        ("colour matrix guessed", guessed, "the manifest's color_matrix overrides"),
+        ("monochrome throughout", monochrome, f"{total.pop(MONOCHROME, 0)} frames"),
+    ]
+    lines = [f"{what}: {len(films)} films ({', '.join(films)}); {more}" for what, films, more in told if films]
+    if screened:
+        passing = total.pop(None, 0)
+        counts = ", ".join(f"{count} {rule}" for rule, count in sorted(total.items(), key=lambda item: str(item[0])))
+        lines.append(f"frames screened: {passing} pass; rejected: {counts or 'none'}")
+    return lines
 
 
 def show(data: str, frame_id: str) -> dict[str, dict[str, Any]]:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Any
+from dataclasses import asdict
+from typing import TYPE_CHECKING
 
 from pydantic import Field
 
@@ -41,6 +42,9 @@ class ShardConfig(Config):
 
     shard_mb: int = Field(384, ge=1, le=4096, description="A shard is closed when it would grow over this (MiB)")
     seed: int = Field(0, ge=0, description="Order of the samples in a split, which mixes films")
+    crop_subtitles: bool = Field(
+        False, description="Whether burnt-in subtitles are cut off, with all between them and the nearer edge"
+    )
 
 
 def cut(sizes: Sequence[int], limit: int) -> Iterator[range]:
@@ -62,7 +66,7 @@ def mixed(keys: Sequence[str], seed: int) -> list[int]:
 
 
 def assemble(inputs: Inputs, taxonomy: Taxonomy) -> pd.DataFrame:
-    """A row for every kept frame: the columns of `SampleInfo`, `image_ref` and `mask_ref`, in order of the key.
+    """A row for every kept frame: the columns of `SampleInfo`, refs and the subtitles' band, in order of the key.
 
     Raises MissingInput when a table does not cover the frames, or a title has no split.
     """
@@ -73,7 +77,8 @@ def assemble(inputs: Inputs, taxonomy: Taxonomy) -> pd.DataFrame:
     if sorted(verdicts["frame_id"].to_pylist()) != sorted(passing["frame_id"].to_pylist()):
         raise _older(Verdict, "are not of the frames that pass screening now")
     geometry = ("width", "height", "crop_x", "crop_y", "crop_w", "crop_h")
-    frames = inputs.rows(Frame, columns=("film_id", "frame_id", "shot", "time_s", *geometry, "ref")).to_pandas()
+    columns = ("film_id", "frame_id", "shot", "time_s", *geometry, "subtitle_band", "ref")
+    frames = inputs.rows(Frame, columns=columns).to_pandas()
     kept = verdicts.filter(pc.field("kept"))["frame_id"].to_pandas()
     rows = frames.rename(columns={"ref": "image_ref"}).merge(kept, on="frame_id")
     labels = inputs.rows(Label, columns=("frame_id", "label_id", "era", "nationality", "garment"))
@@ -130,7 +135,7 @@ def run(inputs: Inputs, config: ShardConfig, sink: DatasetSink) -> None:
         shards[split] = []
         for number, positions in enumerate(cut(sizes, config.shard_mb * MIB)):
             shards[split].append(f"{split}-{number:06d}.tar")
-            _write(inputs, sink, shards[split][-1], part.iloc[positions.start : positions.stop])
+            _write(inputs, sink, shards[split][-1], part.iloc[positions.start : positions.stop], config)
             done += len(positions)
             sink.progress(done, len(rows))
     counts = {split: int((rows["split"] == split).sum()) for split in SPLITS}
@@ -149,20 +154,21 @@ def run(inputs: Inputs, config: ShardConfig, sink: DatasetSink) -> None:
     sink.file("README.md", card(rows, stats).encode())
 
 
-def _write(inputs: Inputs, sink: DatasetSink, shard: str, part: pd.DataFrame) -> None:
+def _write(inputs: Inputs, sink: DatasetSink, shard: str, part: pd.DataFrame, config: ShardConfig) -> None:
     """Write one shard and its rows of `samples.parquet`."""
-    from mhmd.sample import Sample, members
+    from mhmd.sample import Sample, members, without_band
 
     sink.tar(shard)
     names = [column.field for column in columns_of(SampleInfo)]
     records = []
-    rows = zip(*(part[name].tolist() for name in names), strict=True)
-    for row, image_ref, mask_ref in zip(rows, part["image_ref"], part["mask_ref"], strict=True):
-        values: dict[str, Any] = dict(zip(names, row, strict=True))  # Any: a value of each column's type
-        sample = Sample(inputs.bytes(image_ref), inputs.bytes(mask_ref), SampleInfo(**values))
+    rows = zip(*(part[name].tolist() for name in (*names, "image_ref", "mask_ref", "subtitle_band")), strict=True)
+    for *row, image_ref, mask_ref, band in rows:
+        sample = Sample(inputs.bytes(image_ref), inputs.bytes(mask_ref), SampleInfo(*row))
+        if config.crop_subtitles and band is not None:
+            sample = without_band(sample, (int(band[0]), int(band[1])))
         for member, data in members(sample):
             sink.put(member, data)
-        records.append(SampleRow(**values, shard=shard))
+        records.append(SampleRow(**asdict(sample.info), shard=shard))
     sink.rows(records)
 
 
@@ -172,7 +178,7 @@ def _size(ref: str) -> int:
 
 STAGE = Stage(
     name="shard",
-    version=1,
+    version=2,
     config=ShardConfig,
     scope="dataset",
     reads=(Frame, Screening, Verdict, Label, Mask, FilmEntry, SplitEntry, LabelName),

@@ -1,0 +1,117 @@
+"""A contact sheet of a film: what screening kept of its frames, and what it rejected for which reason."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from mhmd.errors import MissingInput
+from mhmd.inputs import table_path
+from mhmd.records import Frame, Screening
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+    from PIL.ImageFont import FreeTypeFont, ImageFont
+
+    from mhmd.storage import Storage
+
+COLUMNS, THUMB_PX, GAP_PX, LINE_PX = 6, 176, 6, 16
+QUALITY = 80
+KEPT = "kept"
+
+Row = tuple[str, float, str]
+"""What became of a frame, its time, s, and where its picture lies."""
+
+
+def sheet(data: str, film_id: str, count: int) -> bytes:
+    """The JPEG of a film's contact sheet: kept frames first, then those of each reason.
+
+    Of each group at most `count` frames are shown, spread evenly; their times stand under them. Raises MissingInput
+    when the film was not screened.
+    """
+    from mhmd.storage import Storage
+
+    storage = Storage(data)
+    groups: dict[str, list[Row]] = {}
+    for row in _rows(storage, film_id):
+        groups.setdefault(row[0], []).append(row)
+    names = sorted(groups, key=lambda name: (name != KEPT, name))
+    return _jpeg(_stacked([_group(storage, name, groups[name], spread(len(groups[name]), count)) for name in names]))
+
+
+def spread(total: int, count: int) -> list[int]:
+    """At most `count` of the positions below `total`, evenly spread, each in the middle of its part."""
+    shown = min(total, count)
+    return [(2 * number + 1) * total // (2 * shown) for number in range(shown)]
+
+
+def _rows(storage: Storage, film_id: str) -> list[Row]:
+    """The film's frames in order of time."""
+    for record in (Frame, Screening):
+        if not storage.exists(table_path(record, film_id)):
+            raise MissingInput(
+                f"no {record.TABLE} of {film_id!r} in {storage.url}",
+                wanted="a film that was screened",
+                do=f"run `mhmd {record.STAGE}` first, or look for its name in `mhmd status`",
+            )
+    reasons = storage.table(table_path(Screening, film_id), ["frame_id", "rejected_by"]).to_pydict()
+    reason = dict(zip(reasons["frame_id"], reasons["rejected_by"], strict=True))
+    frames = storage.table(table_path(Frame, film_id), ["frame_id", "time_s", "ref"]).to_pylist()
+    return [(reason[row["frame_id"]] or KEPT, row["time_s"], row["ref"]) for row in frames if row["frame_id"] in reason]
+
+
+def _group(storage: Storage, name: str, rows: Sequence[Row], shown: Sequence[int]) -> Image:
+    """A heading and the thumbnails of one group."""
+    from PIL import Image, ImageDraw
+
+    from mhmd.media.jpeg import decode_jpeg
+
+    thumbs = []
+    for _, time_s, ref in (rows[position] for position in shown):
+        path, offset, size = ref.rsplit(":", 2)
+        picture = Image.fromarray(decode_jpeg(storage.read(path, int(offset), int(size))))
+        height = max(1, round(picture.height * THUMB_PX / picture.width))
+        thumbs.append((clock(time_s), picture.resize((THUMB_PX, height), Image.Resampling.BOX)))
+    tall = max(thumb.height for _, thumb in thumbs) + LINE_PX + GAP_PX
+    lines = -(-len(thumbs) // COLUMNS)
+    group = Image.new("RGB", (COLUMNS * (THUMB_PX + GAP_PX) + GAP_PX, LINE_PX + 2 * GAP_PX + lines * tall), "white")
+    draw = ImageDraw.Draw(group)
+    heading = f"{name}: {len(rows)} frames" + (f", {len(thumbs)} of them shown" if len(thumbs) < len(rows) else "")
+    draw.text((GAP_PX, GAP_PX), heading, "black", _font(14))
+    for number, (when, thumb) in enumerate(thumbs):
+        x = GAP_PX + number % COLUMNS * (THUMB_PX + GAP_PX)
+        y = LINE_PX + 2 * GAP_PX + number // COLUMNS * tall
+        group.paste(thumb, (x, y))
+        draw.text((x, y + thumb.height + 1), f"{when}  {name}", "black", _font(11))
+    return group
+
+
+def clock(time_s: float) -> str:
+    """A time as h:mm:ss.s."""
+    tenths = round(time_s * 10)
+    return f"{tenths // 36000}:{tenths // 600 % 60:02d}:{tenths // 10 % 60:02d}.{tenths % 10}"
+
+
+def _stacked(groups: Sequence[Image]) -> Image:
+    from PIL import Image
+
+    whole = Image.new("RGB", (groups[0].width, sum(group.height for group in groups)), "white")
+    top = 0
+    for group in groups:
+        whole.paste(group, (0, top))
+        top += group.height
+    return whole
+
+
+def _jpeg(picture: Image) -> bytes:
+    import numpy as np
+
+    from mhmd.media.jpeg import encode_jpeg
+
+    return encode_jpeg(np.asarray(picture), QUALITY)
+
+
+def _font(size: int) -> FreeTypeFont | ImageFont:
+    from PIL.ImageFont import load_default
+
+    return load_default(size)
