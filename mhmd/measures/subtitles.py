@@ -35,6 +35,10 @@ INK = (0.22, 0.62)
 MIN_SURE_CONTRAST, MAX_DARK = 75, 110
 """Half of the strokes stand out so much at least, and a tenth of the box is as dark as this: outline or shadow."""
 
+MAX_UPRIGHT, MIN_VARIATION = 0.45, 0.05
+"""Share of the columns with strokes that are strokes from top to bottom, and the deviation of the strokes that rows
+cross, as a share of their mean. Rails and pickets are all upright, or the same in all rows."""
+
 CENTRE, LEFT = 0.1, 0.2
 """Lines are centred to this share of the width, or begin before that."""
 
@@ -93,13 +97,15 @@ def _line(luma: Luma, contrast: Luma, strokes: Mask, begins: Mask, top: int, bot
     import numpy as np
 
     tall, wide = bottom - top, luma.shape[1]
-    columns = np.flatnonzero(strokes[top:bottom].any(axis=0))
-    parts = np.split(columns, np.flatnonzero(np.diff(columns) > 2.2 * tall) + 1)
+    used = np.flatnonzero(strokes[top:bottom].any(axis=0))
+    parts = np.split(used, np.flatnonzero(np.diff(used) > 2.2 * tall) + 1)
     part = max(parts, key=len)
     across = slice(int(part[0]), int(part[-1]) + 1)
     length = across.stop - across.start
     box = strokes[top:bottom, across]
-    crossed = np.count_nonzero(begins[top:bottom, across]) / tall
+    counts = np.count_nonzero(begins[top:bottom, across], axis=1)
+    crossed = float(counts.mean())
+    columns = box.mean(axis=0)
     beyond = max(3, tall // 2)
     around = [
         np.count_nonzero(begins[rows, across]) / beyond
@@ -111,6 +117,8 @@ def _line(luma: Luma, contrast: Luma, strokes: Mask, begins: Mask, top: int, bot
         and crossed >= MIN_STROKES
         and crossed * tall >= MIN_DENSITY * length
         and max(around) <= FALL * crossed
+        and np.count_nonzero(columns > 0.85) <= MAX_UPRIGHT * np.count_nonzero(columns)
+        and float(counts.std()) >= MIN_VARIATION * crossed
         and INK[0] <= np.count_nonzero(box) / box.size <= INK[1]
         and float(np.median(contrast[top:bottom, across][box])) >= MIN_SURE_CONTRAST
         and float(np.percentile(luma[top:bottom, across], 10)) <= MAX_DARK

@@ -30,19 +30,23 @@ EDGE = 16
 """Differences of luma between neighbours below this are no edges but grain and noise of codecs."""
 
 GROUND_TOLERANCE = 8
-"""Luma of a plain ground, averaged over areas, lies this near to a surface of second order: gradients and vignettes."""
+"""Luma of a plain ground, averaged over areas, lies this near to one smooth surface: gradients and vignettes do."""
+
+ORDERS = (3, 3, 3, 6, 6, 9)
+"""Terms of the surface that is fitted first and then: a plane reaches from a strip of one luma over a whole gradient."""
 
 GROUND_PX = 4
 """Side of these areas."""
 
-MIN_GROUND = 0.3
+MIN_GROUND = 0.5
 """Where less of the picture is on one ground than this, no text is looked for."""
 
 
 def text(luma: NDArray[np.uint8]) -> float:
     """How much a luma picture H×W is text on a plain ground, 0 to 1.
 
-    The share of all edges that lie in lines of text, times the share of all else that is one plain ground.
+    The share of all edges that lie in lines of text, times the share that these lines are of all that is not ground,
+    times the share of the rest that is.
     """
     import numpy as np
 
@@ -62,8 +66,10 @@ def text(luma: NDArray[np.uint8]) -> float:
     if not total:
         return 0.0
     share = float(cv2.sumElems(cv2.multiply(edges, inside))[0]) / total
-    outside = cv2.resize(inside * 255, areas.shape[::-1], interpolation=cv2.INTER_AREA) == 0
-    return share * float(on_ground[outside].mean()) if outside.any() else 0.0
+    lines = cv2.resize(inside * 255, areas.shape[::-1], interpolation=cv2.INTER_AREA) > 0
+    if lines.all():
+        return 0.0
+    return share * float(lines.sum() / (lines | ~on_ground).sum() * on_ground[~lines].mean())
 
 
 def _lines(luma: NDArray[np.uint8]) -> NDArray[np.uint8]:
@@ -122,11 +128,11 @@ def _on_ground(areas: NDArray[np.float32]) -> NDArray[np.bool_]:
     counts = np.convolve(np.bincount(luma.astype(np.int64), minlength=256), np.ones(17), mode="same")
     residual = luma - float(counts.argmax())
     near = np.abs(residual) <= 3 * GROUND_TOLERANCE
-    for _ in range(4):
-        used = basis[:, near]  # multiplied by einsum: BLAS gives other last digits with other threads
-        normal = np.einsum("in,jn->ij", used, used) + 1e-3 * np.eye(len(used))
+    for terms in ORDERS:
+        used = basis[:terms, near]  # multiplied by einsum: BLAS gives other last digits with other threads
+        normal = np.einsum("in,jn->ij", used, used) + 1e-3 * np.eye(terms)
         surface = np.linalg.solve(normal, np.einsum("in,n->i", used, luma[near]))
-        near = np.abs(luma - np.einsum("i,in->n", surface, basis)) <= GROUND_TOLERANCE
+        near = np.abs(luma - np.einsum("i,in->n", surface, basis[:terms])) <= GROUND_TOLERANCE
         if not near.any():
             break
     on_ground: NDArray[np.bool_] = near.reshape(areas.shape)
@@ -135,8 +141,9 @@ def _on_ground(areas: NDArray[np.float32]) -> NDArray[np.bool_]:
 
 @cache
 def _surfaces(height: int, width: int) -> NDArray[np.float64]:
-    """The monomials of second order over h×w, as 6×h·w."""
+    """The monomials of second order over h×w, and the even ones of fourth, as 9×h·w."""
     import numpy as np
 
     y, x = np.meshgrid(np.linspace(-1, 1, height), np.linspace(-1, 1, width), indexing="ij")
-    return np.stack([np.ones_like(x), x, y, x * x, y * y, x * y]).reshape(6, -1)
+    of = [np.ones_like(x), x, y, x * y, x * x, y * y, x**4, y**4, x * x * y * y]
+    return np.stack(of).reshape(len(of), -1)

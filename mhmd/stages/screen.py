@@ -45,7 +45,7 @@ class ScreenConfig(Config):
         0.1, ge=0, le=1, description="Less is tinted, too (the same distance as a share of mean chroma); 0 = off"
     )
     min_sharpness: float = Field(
-        20.0, ge=0, description="Less is blurred (variance of the Laplacian at 256 px); 0 = off"
+        10.0, ge=0, description="Less is blurred (variance of the Laplacian at 256 px); 0 = off"
     )
     monochrome_share: float = Field(
         0.98,
@@ -86,9 +86,9 @@ def _blurred(measures: Measures, config: ScreenConfig) -> NDArray[np.bool_]:
 
 
 RULES: tuple[tuple[str, Rule], ...] = (
+    ("text", _text),  # before black, as most cards are dark
     ("black", _black),
     ("transition", _transition),
-    ("text", _text),
     ("gray", _gray),
     ("tinted", _tinted),
     ("blurred", _blurred),
