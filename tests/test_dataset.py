@@ -20,7 +20,7 @@ from PIL import Image
 from mhmd.check import check
 from mhmd.errors import DatasetError
 from mhmd.records import SampleInfo, SampleRow
-from mhmd.sample import Sample, from_members, info_from_json, members
+from mhmd.sample import Sample, from_members, info_from_json, members, without_band
 from mhmd.sink import DatasetSink
 
 CLASSES = 6
@@ -178,3 +178,25 @@ def test_a_json_with_other_fields_is_told() -> None:
     for wrong in (b"[]", b"{", text.replace(b'"title"', b'"name"'), text.replace(b"1.0", b"1", 1)):
         with pytest.raises(DatasetError):
             info_from_json("k", wrong)
+
+
+@pytest.mark.parametrize(
+    ("band", "kept", "crop"),
+    [((10, 14), (0, 10), (100, 20)), ((1, 5), (5, 16), (110, 22)), ((0, 15), (15, 16), (130, 2))],
+)
+def test_subtitles_are_cut_off_picture_and_mask_alike(
+    band: tuple[int, int], kept: tuple[int, int], crop: tuple[int, int]
+) -> None:
+    whole = sample(1)
+    rows = np.repeat(np.arange(16, dtype=np.uint8)[:, None, None] * 12, 24, axis=1).repeat(3, axis=2)
+    whole = replace(
+        whole, jpeg=cv2.imencode(".jpg", rows)[1].tobytes(), info=replace(whole.info, crop_y=100, crop_h=32)
+    )
+    cut = without_band(whole, band)
+    picture = np.array(Image.open(io.BytesIO(cut.jpeg)))
+    assert picture.shape == (kept[1] - kept[0], 24, 3)
+    assert np.abs(picture.astype(int) - rows[slice(*kept)]).max() <= 12
+    assert np.array_equal(np.array(Image.open(io.BytesIO(cut.mask_png))), MASK[slice(*kept)])
+    assert (cut.info.width, cut.info.height) == (24, kept[1] - kept[0])
+    assert (cut.info.crop_y, cut.info.crop_h) == crop
+    assert replace(cut.info, height=16, crop_y=100, crop_h=32) == whole.info

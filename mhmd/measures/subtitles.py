@@ -39,6 +39,9 @@ MAX_UPRIGHT, MIN_VARIATION = 0.45, 0.05
 """Share of the columns with strokes that are strokes from top to bottom, and the deviation of the strokes that rows
 cross, as a share of their mean. Rails and pickets are all upright, or the same in all rows."""
 
+NEIGHBOUR = 0.15
+"""Next to a line, rows of a line's height with so much of its strokes belong to the subtitles, too."""
+
 CENTRE, LEFT = 0.1, 0.2
 """Lines are centred to this share of the width, or begin before that."""
 
@@ -127,14 +130,16 @@ def _line(luma: Luma, contrast: Luma, strokes: Mask, begins: Mask, top: int, bot
 
 
 def _with_neighbours(lines: list[_Line], begins: Mask) -> tuple[int, int]:
-    """Rows from the first to the last of the lines, and of short ones of like height next to one of them."""
+    """Rows from the first to the last of the lines, and of those near one that are too short to be sure of."""
     import numpy as np
 
     top, bottom = lines[0].top, lines[-1].bottom
     for line in lines:
         tall = line.bottom - line.top
-        for above, below in _runs(np.count_nonzero(begins[:, line.across], axis=1) >= 2):
-            like = 0.6 * tall <= below - above <= 1.5 * tall
-            if like and max(line.top - below, above - line.bottom) <= tall:
+        counts = np.count_nonzero(begins[:, line.across], axis=1)
+        some = NEIGHBOUR * counts[line.top : line.bottom].mean()
+        for above, below in _runs(counts >= max(2, some)):
+            like = 0.4 * tall <= below - above <= 1.8 * tall
+            if like and max(line.top - below, above - line.bottom) <= 1.2 * tall:
                 top, bottom = min(top, above), max(bottom, below)
     return top, bottom

@@ -33,7 +33,7 @@ GROUND_TOLERANCE = 8
 """Luma of a plain ground, averaged over areas, lies this near to one smooth surface: gradients and vignettes do."""
 
 ORDERS = (3, 3, 3, 6, 6, 9)
-"""Terms of the surface that is fitted first and then: a plane reaches from a strip of one luma over a whole gradient."""
+"""Terms of the surfaces fitted in turn: a plane reaches from a strip of one luma over the whole of a gradient."""
 
 GROUND_PX = 4
 """Side of these areas."""

@@ -2,12 +2,25 @@
 
 from __future__ import annotations
 
+import tarfile
 from itertools import pairwise
+from pathlib import Path
 
+import numpy as np
+import pandas as pd
+import pyarrow.parquet as pq
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mhmd.stages.shard import cut, mixed
+from mhmd.inputs import Inputs
+from mhmd.media.jpeg import encode_jpeg
+from mhmd.parsing.mask import encode_mask
+from mhmd.records import SampleInfo, columns_of
+from mhmd.sink import DatasetSink
+from mhmd.stage import Where
+from mhmd.stages.shard import STAGE, ShardConfig, _write, cut, mixed
+from mhmd.storage import Storage
 
 
 @given(st.lists(st.integers(1, 50), max_size=40), st.integers(1, 100))
@@ -27,3 +40,31 @@ def test_the_order_mixes_films_and_depends_on_seed_and_keys_alone() -> None:
     backwards = keys[::-1]
     assert [backwards[position] for position in mixed(backwards, 0)] == order
     assert [keys[position] for position in mixed(keys, 1)] != order
+
+
+@pytest.mark.parametrize(("crop", "heights"), [(False, [16, 16]), (True, [12, 16])])
+def test_subtitles_are_cropped_only_if_asked(tmp_path: Path, crop: bool, heights: list[int]) -> None:
+    jpeg, mask = encode_jpeg(np.zeros((16, 24, 3), np.uint8)), encode_mask(np.zeros((16, 24), np.uint8))
+    storage = Storage(str(tmp_path / "data"))
+    storage.write("frames/x.tar", jpeg + mask)
+    blank = {"string": "", "int32": 0, "float64": 0.0}
+    info = {column.field: blank[column.arrow] for column in columns_of(SampleInfo)}
+    info |= {"height": 16, "width": 24, "crop_h": 32, "crop_w": 48}
+    refs = {"image_ref": f"frames/x.tar:0:{len(jpeg)}", "mask_ref": f"frames/x.tar:{len(jpeg)}:{len(mask)}"}
+    part = pd.DataFrame(
+        [
+            {**info, **refs, "key": "x_1", "subtitle_band": [12, 15]},
+            {**info, **refs, "key": "x_2", "subtitle_band": None},
+        ]
+    )
+    inputs = Inputs(STAGE, Where(storage.url), storage, "corpus", ["x"])
+    sink = DatasetSink(tmp_path / "out", lambda *_: None)
+    _write(inputs, sink, "train-000000.tar", part, ShardConfig(crop_subtitles=crop))
+    sink.commit("digest")
+    rows = pq.read_table(tmp_path / "out" / "samples.parquet").to_pylist()
+    assert [row["height"] for row in rows] == heights
+    assert [row["crop_h"] for row in rows] == [2 * height for height in heights]
+    with tarfile.open(tmp_path / "out" / "train-000000.tar") as tar:
+        stored = tar.extractfile("x_1.jpg")
+        assert stored is not None
+        assert (stored.read() == jpeg) == (not crop)
