@@ -25,7 +25,7 @@ def lab_of(rgb: NDArray[np.uint8]) -> Lab:
 
     from mhmd.media.opencv import cv2
 
-    return cv2.cvtColor(rgb.astype(np.float32) / 255, cv2.COLOR_RGB2Lab).astype(np.float32, copy=False)
+    return cv2.cvtColor(rgb * np.float32(1 / 255), cv2.COLOR_RGB2Lab).astype(np.float32, copy=False)
 
 
 def coarse(lab: Lab) -> Lab:
@@ -46,13 +46,14 @@ def colorfulness(rgb: NDArray[np.uint8]) -> float:
     √(σ²rg + σ²yb) + 0.3 √(μ²rg + μ²yb) with rg = R - G, yb = (R + G) / 2 - B, both signed.
     Hasler and Süsstrunk, Measuring colourfulness in natural images, SPIE 5007, 2003.
     """
-    import numpy as np
-
     from mhmd.media.opencv import cv2
 
-    opponents = np.array([[1, -1, 0], [1, 1, -2]], np.float32)  # rg and 2 yb, which is whole
-    mean, std = cv2.meanStdDev(cv2.transform(rgb.astype(np.int16), opponents))
-    return math.hypot(std[0, 0], std[1, 0] / 2) + 0.3 * math.hypot(mean[0, 0], mean[1, 0] / 2)
+    red, green, blue = cv2.split(rgb)
+    kind = cv2.CV_16S  # whole numbers: rg and 2 yb
+    yellow = cv2.add(red, green, dtype=kind)
+    opponents = cv2.subtract(red, green, dtype=kind), cv2.subtract(yellow, cv2.add(blue, blue, dtype=kind), dtype=kind)
+    (rg_mean, rg_std), (yb_mean, yb_std) = ([float(of[0, 0]) for of in cv2.meanStdDev(of)] for of in opponents)
+    return math.hypot(rg_std, yb_std / 2) + 0.3 * math.hypot(rg_mean, yb_mean / 2)
 
 
 def chroma_mean(lab: Lab) -> float:

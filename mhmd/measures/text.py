@@ -124,26 +124,26 @@ def _on_ground(areas: NDArray[np.float32]) -> NDArray[np.bool_]:
     import numpy as np
 
     basis = _surfaces(*areas.shape)
-    luma = areas.ravel()
+    sample, luma = basis[:, ::2, ::2].reshape(len(basis), -1), areas[::2, ::2].ravel()
     counts = np.convolve(np.bincount(luma.astype(np.int64), minlength=256), np.ones(17), mode="same")
-    residual = luma - float(counts.argmax())
-    near = np.abs(residual) <= 3 * GROUND_TOLERANCE
+    near = np.abs(luma - float(counts.argmax())) <= 3 * GROUND_TOLERANCE
+    surface = np.zeros(len(basis))
     for terms in ORDERS:
-        used = basis[:terms, near]  # multiplied by einsum: BLAS gives other last digits with other threads
+        used = sample[:terms, near]  # multiplied by einsum: BLAS gives other last digits with other threads
         normal = np.einsum("in,jn->ij", used, used) + 1e-3 * np.eye(terms)
-        surface = np.linalg.solve(normal, np.einsum("in,n->i", used, luma[near]))
-        near = np.abs(luma - np.einsum("i,in->n", surface, basis[:terms])) <= GROUND_TOLERANCE
+        surface[:terms] = np.linalg.solve(normal, np.einsum("in,n->i", used, luma[near]))
+        near = np.abs(luma - np.einsum("i,in->n", surface[:terms], sample[:terms])) <= GROUND_TOLERANCE
         if not near.any():
             break
-    on_ground: NDArray[np.bool_] = near.reshape(areas.shape)
+    on_ground: NDArray[np.bool_] = np.abs(areas - np.einsum("i,ihw->hw", surface, basis)) <= GROUND_TOLERANCE
     return on_ground
 
 
 @cache
 def _surfaces(height: int, width: int) -> NDArray[np.float64]:
-    """The monomials of second order over h×w, and the even ones of fourth, as 9×h·w."""
+    """The monomials of second order over h×w, and the even ones of fourth, 9×h×w."""
     import numpy as np
 
     y, x = np.meshgrid(np.linspace(-1, 1, height), np.linspace(-1, 1, width), indexing="ij")
     of = [np.ones_like(x), x, y, x * y, x * x, y * y, x**4, y**4, x * x * y * y]
-    return np.stack(of).reshape(len(of), -1)
+    return np.stack(of)
