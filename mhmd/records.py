@@ -122,7 +122,9 @@ class Frame(Record):
     colorfulness: float = column("float64", "Hasler and Süsstrunk's M3 on signed opponent channels, from 0")
     chroma_mean: float = column("float64", "mean CIELAB chroma, from 0")
     chroma_p95: float = column("float64", "95th percentile of CIELAB chroma at 64 px short side, from 0")
-    off_tint: float = column("float64", "RMS distance in ab from the tint that would fit best, from 0")
+    off_tint: float = column(
+        "float64", "distance in ab from the tint that would fit best, which a tenth of the picture exceeds, from 0"
+    )
     text: float = column("float64", "how much it is text on a plain ground, 0 to 1")
     blend: float = column("float64", "how much the frame is a mix of those around it, 0 to 1")
     subtitle_band: tuple[int, int] | None = column(

@@ -43,6 +43,16 @@ def test_pictures_without_structure_have_no_hash(level: int) -> None:
     assert phash(noise) is not None
 
 
+@pytest.mark.parametrize("slope", [(150, 0), (0, -90), (60, 120)])
+def test_a_mere_gradient_has_no_hash(slope: tuple[int, int]) -> None:
+    y, x = np.mgrid[-0.5:0.5:270j, -0.5:0.5:480j]
+    level = 128 + slope[0] * x + slope[1] * y
+    gradient = np.repeat(level[..., None], 3, axis=2).astype(np.uint8)
+    assert phash(gradient) is None
+    gradient[100:200, 200:300] //= 2
+    assert phash(gradient) is not None
+
+
 @given(st.lists(st.integers(0, 2**64 - 1) | st.integers(0, 15), max_size=40), st.integers(0, 64))
 def test_pairs_are_those_of_brute_force(values: list[int], radius: int) -> None:
     expected = [

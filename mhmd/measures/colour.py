@@ -13,10 +13,14 @@ if TYPE_CHECKING:
 
 COARSE_SHORT_SIDE_PX = 64
 """Short side at which colour is told from the noise of codecs and film: averaged over so much of the picture, noise
-is below 1 in a and b, while whatever has a colour of its own is still there."""
+is 1 or 2 in a and b, while whatever has a colour of its own is still there."""
 
 TINT_KNOTS = 8
 """A tint's hue and strength change slowly from the shadows to the highlights: so many points describe them."""
+
+
+THING_PX = 5
+"""What has a colour that no tint explains is about so large at that size; averaged over it, noise is below 1."""
 
 
 def lab_of(rgb: NDArray[np.uint8]) -> Lab:
@@ -29,7 +33,7 @@ def lab_of(rgb: NDArray[np.uint8]) -> Lab:
 
 
 def coarse(lab: Lab) -> Lab:
-    """CIELAB averaged over areas to a short side of 64 px, as pixels N×3."""
+    """CIELAB H×W×3 averaged over areas to a short side of 64 px."""
     from mhmd.media.opencv import cv2
 
     height, width = lab.shape[:2]
@@ -37,7 +41,7 @@ def coarse(lab: Lab) -> Lab:
     if scale < 1:
         size = (max(1, round(width * scale)), max(1, round(height * scale)))
         lab = cv2.resize(lab, size, interpolation=cv2.INTER_AREA).astype("float32", copy=False)
-    return lab.reshape(-1, 3)
+    return lab
 
 
 def colorfulness(rgb: NDArray[np.uint8]) -> float:
@@ -64,25 +68,28 @@ def chroma_mean(lab: Lab) -> float:
     return float(np.sqrt(a * a + b * b).mean(dtype=np.float64))
 
 
-def chroma_p95(pixels: Lab) -> float:
-    """The 95th percentile of chroma of coarse CIELAB pixels N×3: what the most colourful twentieth exceeds.
+def chroma_p95(coarse_lab: Lab) -> float:
+    """The 95th percentile of chroma of coarse CIELAB h×w×3: what the most colourful twentieth exceeds.
 
     Pale colour has it as soon as one thing in the picture is coloured; a gray picture has only its noise.
     """
     import numpy as np
 
-    return float(np.percentile(np.hypot(pixels[:, 1], pixels[:, 2]), 95))
+    return float(np.percentile(np.hypot(coarse_lab[..., 1], coarse_lab[..., 2]), 95))
 
 
-def off_tint(pixels: Lab) -> float:
-    """How far colours lie from the tint that would fit the picture best: RMS distance in ab of CIELAB pixels N×3.
+def off_tint(coarse_lab: Lab) -> float:
+    """How far colours lie from the tint that would fit coarse CIELAB h×w×3 best: what a tenth of them exceeds, in ab.
 
     A tinted or toned gray picture has one colour for each lightness: a curve through ab, here linear between
     `TINT_KNOTS` lightnesses and fitted by least squares. In a real picture things of the same lightness differ.
+    Distances are averaged over things first, as vectors, so that noise cancels and colours do not.
     """
     import numpy as np
 
-    lightness = pixels[:, 0].astype(np.float64)
+    from mhmd.media.opencv import cv2
+
+    lightness = coarse_lab[..., 0].ravel().astype(np.float64)
     low, high = np.percentile(lightness, (1, 99))
     place = np.clip((lightness - low) / max(high - low, 1e-3), 0, 1) * (TINT_KNOTS - 1)
     below = np.minimum(place.astype(np.int64), TINT_KNOTS - 2)
@@ -95,8 +102,12 @@ def off_tint(pixels: Lab) -> float:
     normal = np.diag(sums((1 - beyond) ** 2, 0) + sums(beyond**2, 1) + 1e-3)
     beside = sums(beyond * (1 - beyond), 0)[:-1]
     normal += np.diag(beside, 1) + np.diag(beside, -1)
-    squares = 0.0
-    for colour in (pixels[:, 1].astype(np.float64), pixels[:, 2].astype(np.float64)):
+    squares = np.zeros(coarse_lab.shape[:2])
+    for channel in (1, 2):
+        colour = coarse_lab[..., channel].ravel().astype(np.float64)
         curve = np.linalg.solve(normal, sums((1 - beyond) * colour, 0) + sums(beyond * colour, 1))
-        squares += float(np.square(colour - curve[below] * (1 - beyond) - curve[below + 1] * beyond).mean())
-    return math.sqrt(squares)
+        apart = colour - curve[below] * (1 - beyond) - curve[below + 1] * beyond
+        squares += np.square(
+            cv2.blur(apart.reshape(squares.shape), (THING_PX, THING_PX), borderType=cv2.BORDER_REPLICATE)
+        )
+    return math.sqrt(float(np.percentile(squares, 90)))

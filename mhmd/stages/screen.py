@@ -39,10 +39,7 @@ class ScreenConfig(Config):
         4.5, ge=0, le=128, description="Less is gray (CIELAB chroma that a twentieth of the picture exceeds); 0 = off"
     )
     min_off_tint: float = Field(
-        1.0, ge=0, le=128, description="Less is tinted (RMS distance of colours from one tint, CIELAB units); 0 = off"
-    )
-    min_off_tint_share: float = Field(
-        0.1, ge=0, le=1, description="Less is tinted, too (the same distance as a share of mean chroma); 0 = off"
+        1.3, ge=0, le=128, description="Less is tinted (distance in ab from one tint that a tenth exceeds); 0 = off"
     )
     min_sharpness: float = Field(
         10.0, ge=0, description="Less is blurred (variance of the Laplacian at 256 px); 0 = off"
@@ -75,10 +72,7 @@ def _gray(measures: Measures, config: ScreenConfig) -> NDArray[np.bool_]:
 
 
 def _tinted(measures: Measures, config: ScreenConfig) -> NDArray[np.bool_]:
-    import numpy as np
-
-    least = np.maximum(config.min_off_tint, config.min_off_tint_share * measures["chroma_mean"])
-    return measures["off_tint"] < least
+    return measures["off_tint"] < config.min_off_tint
 
 
 def _blurred(measures: Measures, config: ScreenConfig) -> NDArray[np.bool_]:
@@ -101,7 +95,7 @@ MONOCHROME, REPEAT = "monochrome", "repeat"
 NO_PICTURE = ("black", "transition", "text")
 """Frames rejected for these do not tell whether their film is in colour."""
 
-MEASURES = ("luma_mean", "luma_std", "blend", "text", "chroma_p95", "chroma_mean", "off_tint", "sharpness")
+MEASURES = ("luma_mean", "luma_std", "blend", "text", "chroma_p95", "off_tint", "sharpness")
 
 
 def rejections(measures: Measures, hashes: Sequence[int | None], config: ScreenConfig) -> NDArray[np.object_]:

@@ -13,14 +13,13 @@ GOOD = {
     "luma_mean": 120.0,
     "luma_std": 40.0,
     "sharpness": 300.0,
-    "chroma_mean": 15.0,
     "chroma_p95": 30.0,
     "off_tint": 6.0,
     "text": 0.1,
     "blend": 0.0,
 }
-GRAY = {"chroma_mean": 0.4, "chroma_p95": 1.0, "off_tint": 0.2}
-TINTED = {"chroma_mean": 20.0, "chroma_p95": 25.0, "off_tint": 0.9}
+GRAY = {"chroma_p95": 1.0, "off_tint": 0.2}
+TINTED = {"off_tint": 0.9}
 DEFAULTS = ScreenConfig()
 OFF = ScreenConfig(
     min_luma=0,
@@ -29,7 +28,6 @@ OFF = ScreenConfig(
     max_text=1,
     min_chroma=0,
     min_off_tint=0,
-    min_off_tint_share=0,
     min_sharpness=0,
     repeat_radius=-1,
 )
@@ -54,8 +52,6 @@ def reasons(*frames: dict[str, float], config: ScreenConfig = DEFAULTS) -> list[
         ({"sharpness": 3.0}, "blurred"),
         (GRAY, "gray"),
         (TINTED, "tinted"),
-        ({"off_tint": 1.4}, "tinted"),
-        ({"off_tint": 1.6}, None),
         ({"text": 0.9}, "text"),
         ({"blend": 0.5}, "transition"),
         ({**GRAY, "sharpness": 3.0}, "gray"),
