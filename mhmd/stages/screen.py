@@ -33,13 +33,13 @@ class ScreenConfig(Config):
         0.25, ge=0, le=1, description="More is a transition (how much of the frame is mixed from others); 1 = off"
     )
     max_text: float = Field(
-        0.75, ge=0, le=1, description="More is text (share of the picture that is text on a plain ground); 1 = off"
+        0.8, ge=0, le=1, description="More is text (share of the picture that is text on a plain ground); 1 = off"
     )
     min_chroma: float = Field(
-        4.5, ge=0, le=128, description="Less is gray (CIELAB chroma that a twentieth of the picture exceeds); 0 = off"
+        4.0, ge=0, le=128, description="Less is gray (CIELAB chroma that a twentieth of the picture exceeds); 0 = off"
     )
     min_off_tint: float = Field(
-        1.3, ge=0, le=128, description="Less is tinted (distance in ab from one tint that a tenth exceeds); 0 = off"
+        1.2, ge=0, le=128, description="Less is tinted (distance in ab from one tint that a tenth exceeds); 0 = off"
     )
     min_sharpness: float = Field(
         10.0, ge=0, description="Less is blurred (variance of the Laplacian at 256 px); 0 = off"

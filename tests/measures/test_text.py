@@ -13,7 +13,7 @@ from mhmd.media.jpeg import decode_jpeg, encode_jpeg
 Picture = np.ndarray
 Colour = tuple[int, int, int]
 
-LIMIT = 0.75
+LIMIT = 0.8
 WORDS = ("Directed by Anna Petrova", "Costumes: B. Nobody", "Produced in 1943")
 
 
