@@ -182,7 +182,7 @@ def check_command(out: Annotated[str, typer.Argument(help="The dataset.")], log:
 
 @app.command("show")
 def show_command(
-    of: Annotated[str, typer.Argument(help="The frame; with --sheet, the film.", metavar="ID")],
+    frame_or_film: Annotated[str, typer.Argument(help="The frame; with --sheet, the film.")],
     data: Data = "data",
     save: Annotated[Path | None, typer.Option(help="A folder to write its picture and mask to.")] = None,
     sheet: Annotated[Path | None, typer.Option(help="A JPEG to write a film's kept and rejected frames to.")] = None,
@@ -192,19 +192,19 @@ def show_command(
     if sheet is not None:
         from mhmd.sheet import sheet as sheet_of
 
-        sheet.write_bytes(sheet_of(data, of, count))
+        sheet.write_bytes(sheet_of(data, frame_or_film, count))
         typer.echo(f"wrote {sheet}")
         return
     from mhmd.status import pictures, show
 
-    found = show(data, of)
+    found = show(data, frame_or_film)
     for table, row in found.items():
         print_table(table, ("column", "value"), [(name, str(value)) for name, value in row.items()])
     if save is not None:
         save.mkdir(parents=True, exist_ok=True)
         for suffix, picture in pictures(data, found).items():
-            (save / f"{of}{suffix}").write_bytes(picture)
-            typer.echo(f"wrote {save / (of + suffix)}")
+            (save / f"{frame_or_film}{suffix}").write_bytes(picture)
+            typer.echo(f"wrote {save / (frame_or_film + suffix)}")
 
 
 def _train(

@@ -53,6 +53,7 @@ def test_knobs_are_options_with_their_range() -> None:
         (["screen", "--data", "w", "--on", "cluster"], 2, "wanted one of serial, processes, ray"),
         (["check", "w"], 1, "wanted a dataset that `mhmd shard` made"),
         (["show", "x_1", "--data", "w"], 1, "no frame 'x_1'"),
+        (["show", "x", "--data", "w", "--sheet", "x.jpg"], 1, "no frames of 'x'"),
         (["dedup", "--radius", "many"], 2, "Invalid value for '--radius'"),
         (["frobnicate"], 2, "frobnicate"),
     ],

@@ -8,7 +8,9 @@ from typing import Any
 
 import numpy as np
 import pytest
+from typer.testing import CliRunner
 
+from mhmd.cli import app
 from mhmd.errors import MissingInput
 from mhmd.media.jpeg import decode_jpeg, encode_jpeg
 from mhmd.records import Film, Frame, Record, Screening
@@ -60,6 +62,15 @@ def test_kept_frames_come_first_and_each_reason_has_its_group(tmp_path: Path) ->
     assert third.min() > 240, "two of the three that were kept are shown"
     assert np.flatnonzero(red)[0] > LINE_PX
     assert sheet(data, "alpha", 2) == sheet(data, "alpha", 2)
+
+
+def test_show_writes_a_sheet(tmp_path: Path) -> None:
+    data = workspace(tmp_path, {"alpha": [None, "text"]})
+    said = CliRunner().invoke(
+        app, ["show", "alpha", "--data", data, "--sheet", str(tmp_path / "a.jpg"), "--count", "3"]
+    )
+    assert said.exit_code == 0
+    assert (tmp_path / "a.jpg").read_bytes() == sheet(data, "alpha", 3)
 
 
 def test_a_film_that_was_not_screened_has_no_sheet(tmp_path: Path) -> None:

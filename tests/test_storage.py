@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from mhmd.errors import StorageError
-from mhmd.records import DATASET, MANIFESTS, STORED, Mask, Record, Shot
+from mhmd.records import DATASET, MANIFESTS, STORED, Frame, Mask, Record, Shot, columns_of
 from mhmd.sink import Sink
 from mhmd.storage import Stamp, Storage, content_of, encode_table, schema_of, table_of
 from mhmd.tar import TarWriter
@@ -28,6 +28,17 @@ def test_every_record_has_a_schema_and_says_what_its_columns_are(record: type[Re
     schema = schema_of(record)
     assert len(set(schema.names)) == len(schema.names)
     assert schema.equals(table_of(record, []).schema)
+
+
+def test_a_list_of_numbers_keeps_its_type_and_its_nulls(tmp_path: Path) -> None:
+    blank = {"string": "", "bool": False, "float64": 0.0, "list<int32>": None}
+    values = {column.field: blank.get(column.arrow, 0) for column in columns_of(Frame)}
+    storage = Storage(str(tmp_path))
+    rows = [Frame(**values | {"subtitle_band": band}) for band in ((430, 470), None)]
+    storage.write_table("frames/a.parquet", table_of(Frame, rows))
+    column = storage.table("frames/a.parquet", ["subtitle_band"])["subtitle_band"]
+    assert column.type == pa.list_(pa.int32())
+    assert column.to_pylist() == [[430, 470], None]
 
 
 def test_content_depends_on_rows_alone(tmp_path: Path) -> None:

@@ -39,7 +39,7 @@ class ScreenConfig(Config):
         4.0, ge=0, le=128, description="Less is gray (CIELAB chroma that a twentieth of the picture exceeds); 0 = off"
     )
     min_off_tint: float = Field(
-        1.2, ge=0, le=128, description="Less is tinted (distance in ab from one tint that a tenth exceeds); 0 = off"
+        1.3, ge=0, le=128, description="Less is tinted (distance in ab from one tint that a tenth exceeds); 0 = off"
     )
     min_sharpness: float = Field(
         10.0, ge=0, description="Less is blurred (variance of the Laplacian at 256 px); 0 = off"
