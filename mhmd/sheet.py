@@ -76,7 +76,7 @@ def _group(storage: Storage, name: str, rows: Sequence[Row], shown: Sequence[int
     lines = -(-len(thumbs) // COLUMNS)
     group = Image.new("RGB", (COLUMNS * (THUMB_PX + GAP_PX) + GAP_PX, LINE_PX + 2 * GAP_PX + lines * tall), "white")
     draw = ImageDraw.Draw(group)
-    heading = f"{name}: {len(rows)} frames" + (f", {len(thumbs)} of them shown" if len(thumbs) < len(rows) else "")
+    heading = f"{name}: {len(rows)}" + (f", of which {len(thumbs)} are shown" if len(thumbs) < len(rows) else "")
     draw.text((GAP_PX, GAP_PX), heading, "black", _font(14))
     for number, (when, thumb) in enumerate(thumbs):
         x = GAP_PX + number % COLUMNS * (THUMB_PX + GAP_PX)

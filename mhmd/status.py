@@ -82,10 +82,10 @@ def findings(data: str) -> list[str]:
     monochrome = [film for film, counts in screened.items() if counts[MONOCHROME]]
     total: Counter[str | None] = sum(screened.values(), Counter())
     told = [
-        ("colour matrix guessed", guessed, "the manifest's color_matrix overrides"),
-        ("monochrome throughout", monochrome, f"{total.pop(MONOCHROME, 0)} frames"),
+        ("films whose colour matrix was guessed", guessed, "the manifest's color_matrix overrides"),
+        ("films monochrome throughout", monochrome, f"{total.pop(MONOCHROME, 0)} frames"),
     ]
-    lines = [f"{what}: {len(films)} films ({', '.join(films)}); {more}" for what, films, more in told if films]
+    lines = [f"{what}: {len(films)} ({', '.join(films)}); {more}" for what, films, more in told if films]
     if screened:
         passing = total.pop(None, 0)
         counts = ", ".join(f"{count} {rule}" for rule, count in sorted(total.items(), key=lambda item: str(item[0])))

@@ -96,8 +96,8 @@ def test_a_monochrome_film_is_named_and_the_rest_is_counted(tmp_path: Path) -> N
     films = {"alpha": [None, "text", "black", "black"], "beta": ["monochrome"] * 3 + ["text"], "gamma": [None]}
     data = workspace(tmp_path, films, {"gamma": "guessed", "beta": "manifest"})
     assert findings(data) == [
-        "colour matrix guessed: 1 films (gamma); the manifest's color_matrix overrides",
-        "monochrome throughout: 1 films (beta); 3 frames",
+        "films whose colour matrix was guessed: 1 (gamma); the manifest's color_matrix overrides",
+        "films monochrome throughout: 1 (beta); 3 frames",
         "frames screened: 2 pass; rejected: 2 black, 2 text",
     ]
 
