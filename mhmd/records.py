@@ -126,7 +126,6 @@ class Frame(Record):
         "float64", "distance in ab from the tint that would fit best, which a tenth of the picture exceeds, from 0"
     )
     text: float = column("float64", "how much it is text on a plain ground, 0 to 1")
-    blend: float = column("float64", "how much the frame is a mix of those around it, 0 to 1")
     subtitle_band: tuple[int, int] | None = column(
         "list<int32>", "rows [top, bottom) of the stored picture that burnt-in subtitles take, px", null=True
     )

@@ -88,7 +88,7 @@ class Watch:
 
     def sharpness(self, bgr: Picture) -> float:
         """Take the next frame: the variance of its Laplacian."""
-        from mhmd.measures import sharpness
+        from mhmd.measures.light import sharpness
         from mhmd.media.bars import is_lit
         from mhmd.media.opencv import cv2
         from mhmd.shots.scores import tiny
@@ -205,7 +205,6 @@ def frame_row(film_id: str, probe: Probe, still: Still, stored: Picture, ref: st
         phash=phash(stored),
         blend=still.blend,
         ref=ref,
-        blend=0.0,
         **asdict(measure(stored)),
     )
 

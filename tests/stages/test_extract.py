@@ -16,7 +16,8 @@ from mhmd.execute import Job
 from mhmd.hashing import phash
 from mhmd.inputs import table_path
 from mhmd.make import make_unit
-from mhmd.measures import measure, sharpness
+from mhmd.measures import measure
+from mhmd.measures.light import sharpness
 from mhmd.media.decode import Decoder
 from mhmd.media.jpeg import decode_jpeg
 from mhmd.media.pictures import SmallPictures, StoredPictures
