@@ -71,7 +71,14 @@ class Film(Record):
     bar_top: int = column("int32", "black bar at the top, px")
     bar_right: int = column("int32", "black bar at the right, px")
     bar_bottom: int = column("int32", "black bar at the bottom, px")
-    interlaced: bool = column("bool", "whether decoded frames are flagged as interlaced")
+    pixel_aspect_num: int = column("int32", "width of a pixel by its height, numerator; 1 when the film does not tell")
+    pixel_aspect_den: int = column("int32", "width of a pixel by its height, denominator")
+    rotation_deg: int = column("int32", "turn clockwise that shows decoded frames upright: 0, 90, 180 or 270")
+    monochrome: bool = column("bool", "whether no keyframe that was looked at shows a colour; toned films do")
+    interlaced: bool = column("bool", "whether frames as coded are woven of two fields; telecined films count, too")
+    telecined: bool = column("bool", "whether they are film of 24 frames a second, stretched to 30 by repeated fields")
+    decoder: str = column("string", "what decoded it: pyav or ffmpeg")
+    filters: str = column("string", "FFmpeg's filters between decoding and measuring; empty when none")
     decode_errors: int = column("int32", "packets that could not be decoded")
 
 

@@ -132,17 +132,18 @@ def write_film(
     times: Sequence[Fraction],
     rate: Fraction = Fraction(24),
     coding: Coding = Coding(),
+    options: Mapping[str, str] | None = None,
 ) -> None:
     """Encode RGB pictures H×W×3 at these times, s, of which the one more is the film's end.
 
     The container is that of the path's suffix. Nearly lossless with the default codec, a keyframe every 12 frames and
-    at cuts. Tags are written only if asked for.
+    at cuts. Tags are written only if asked for. `options` are the container's.
     """
     defaults = {"crf": "8", "preset": "ultrafast", "g": "12"} if coding.codec == "libx264" else {}
     time_base = Fraction(1, np.lcm.reduce([time.denominator for time in times]))
     scaler = VideoReformatter()
     lengths: dict[int, int] = {}
-    with av.open(str(path), "w") as container:
+    with av.open(str(path), "w", options=dict(options or {})) as container:
         stream = None
         for picture, time, end in zip(pictures, times, times[1:], strict=False):
             if stream is None:
@@ -178,3 +179,96 @@ def _mux(container: OutputContainer, packets: Iterable[Packet], lengths: Mapping
     for packet in packets:
         packet.duration = lengths[packet.pts]
         container.mux(packet)
+
+
+def moving_pictures(count: int, size: tuple[int, int] = (192, 144), step_px: int = 3, seed: int = 0) -> list[Picture]:
+    """RGB pictures of a texture with strong upright edges that moves to the left: what shows combing best."""
+    width, height = size
+    texture = scene_texture(seed, (width + count * step_px, height)).copy()
+    bars = np.arange(texture.shape[1]) // 12 % 2 == 1
+    texture[:, bars] = texture[:, bars] // 3
+    return [texture[:, place * step_px : place * step_px + width] for place in range(count)]
+
+
+def interlaced_pictures(pictures: Sequence[Picture], *, top_first: bool = True) -> list[Picture]:
+    """Pictures of twice the rate, woven: even lines of one, odd lines of the next, or the other way round."""
+    pairs = zip(pictures[0::2], pictures[1::2], strict=True)
+    return [woven(first, second) if top_first else woven(second, first) for first, second in pairs]
+
+
+def telecined_pictures(pictures: Sequence[Picture]) -> list[Picture]:
+    """Pictures of 24 a second, four at a time, as five of 30: 3:2 pulldown, its second and third woven of two."""
+    found = []
+    for a, b, c, d in zip(pictures[0::4], pictures[1::4], pictures[2::4], pictures[3::4], strict=True):
+        found += [a, woven(a, b), woven(b, c), c, d]
+    return found
+
+
+def woven(top: Picture, bottom: Picture) -> Picture:
+    """The even lines of one picture and the odd lines of another."""
+    picture = top.copy()
+    picture[1::2] = bottom[1::2]
+    return picture
+
+
+def evenly(count: int, rate: Fraction) -> list[Fraction]:
+    """The times of so many frames of one length, and of their end, s."""
+    return [place / rate for place in range(count + 1)]
+
+
+HDR_CHART = {
+    "black": (0, 0, 0),
+    "dark": (0.2, 0.2, 0.2),
+    "middle gray": (0.41, 0.41, 0.41),
+    "skin": (0.8, 0.58, 0.48),
+    "dark skin": (0.45, 0.3, 0.24),
+    "red": (0.6, 0.1, 0.1),
+    "green": (0.15, 0.5, 0.2),
+    "blue": (0.1, 0.15, 0.6),
+    "white": (1, 1, 1),
+}
+"""Patches of `hdr_film` as an ordinary screen shows them (BT.709 primaries, gamma 2.4), 1 = white."""
+
+HDR_WHITE_NITS = 203
+
+
+def hdr_film(path: Path, transfer: str, size: tuple[int, int] = (288, 32), pixel_format: str = "yuv444p10le") -> Path:
+    """12 frames of `HDR_CHART`, patches 32 px wide in a row: 10 bit BT.2020 in PQ ("smpte2084") or HLG, tagged."""
+    to_bt2020 = np.array([[0.6274, 0.3293, 0.0433], [0.0691, 0.9195, 0.0114], [0.0164, 0.0880, 0.8956]])
+    nits = np.array(list(HDR_CHART.values())) ** 2.4 * HDR_WHITE_NITS @ to_bt2020.T
+    red, green, blue = (_pq(nits) if transfer == "smpte2084" else _hlg(nits)).T
+    luma = 0.2627 * red + 0.678 * green + 0.0593 * blue
+    patches = [64 + 876 * luma, 512 + 896 * (blue - luma) / 1.8814, 512 + 896 * (red - luma) / 1.4746]
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("ffv1", rate=24)
+        (stream.width, stream.height), stream.pix_fmt = size, pixel_format
+        context = stream.codec_context
+        context.color_trc, context.color_primaries = 16 if transfer == "smpte2084" else 18, 9
+        context.colorspace, context.color_range = 9, 1
+        frame = av.VideoFrame(*size, pixel_format)
+        for plane, values in zip(frame.planes, patches, strict=True):
+            lines = np.zeros((plane.height, plane.line_size // 2), np.uint16)
+            lines[:, : plane.width] = np.repeat(values.round(), 32 if plane.width == size[0] else 16)[: plane.width]
+            plane.update(lines.tobytes())
+        frame.color_trc, frame.color_primaries = context.color_trc, context.color_primaries
+        frame.colorspace, frame.color_range = context.colorspace, context.color_range
+        for number in range(12):
+            frame.pts, frame.time_base = number, Fraction(1, 24)
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode(None))
+    return path
+
+
+def _pq(nits: NDArray[np.float64]) -> NDArray[np.float64]:
+    """SMPTE ST 2084: signal, 0 to 1, of luminance, cd/m²."""
+    light = (nits / 10000) ** (2610 / 16384)
+    return ((3424 / 4096 + 2413 / 128 * light) / (1 + 2392 / 128 * light)) ** (2523 / 32)
+
+
+def _hlg(nits: NDArray[np.float64]) -> NDArray[np.float64]:
+    """BT.2100: signal, 0 to 1, of luminance, cd/m², on a screen of 1000 cd/m², whose gamma is 1.2."""
+    shown = nits / 1000
+    luminance = shown @ [[0.2627], [0.678], [0.0593]]
+    light = shown * np.maximum(luminance, 1e-9) ** (1 / 1.2 - 1)
+    a, b, c = 0.17883277, 0.28466892, 0.55991073
+    return np.where(light <= 1 / 12, np.sqrt(3 * light), a * np.log(np.maximum(12 * light - b, 1e-9)) + c)

@@ -86,14 +86,14 @@ class ToRgb:
         self._range = ColorRange.JPEG if colour.range == "full" else ColorRange.MPEG
         self._scalers: dict[tuple[str, int, int], VideoReformatter] = {}
 
-    def picture(self, frame: VideoFrame, width: int, height: int) -> NDArray[np.uint8]:
-        """The frame as RGB, scaled down by area to `height`×`width`×3, 0 to 255.
+    def picture(self, frame: VideoFrame, size: tuple[int, int] | None = None) -> NDArray[np.uint8]:
+        """The frame as RGB, H×W×3, 0 to 255, in its own size or scaled down by area to this width and height.
 
         Exact to the rounding: the error against the matrix in real numbers is that of 8 bits.
         """
         from mhmd.media.opencv import cv2
 
-        green, blue, red = self._planes(frame, "gbrp", width, height)  # planar is three times as fast as packed
+        green, blue, red = self._planes(frame, "gbrp", *(size or (frame.width, frame.height)))  # planar is three times as fast as packed
         return cv2.merge((red, green, blue)).astype("uint8", copy=False)
 
     def luma(self, frame: VideoFrame) -> NDArray[np.uint8]:

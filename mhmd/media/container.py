@@ -32,7 +32,7 @@ def opened(path: Path) -> Iterator[tuple[InputContainer, VideoStream]]:
 
     _check_file(path)
     try:
-        with av.open(_url(path), options=_options(), metadata_errors="replace") as container:
+        with av.open(url_of(path), options=input_options(), metadata_errors="replace") as container:
             yield container, _main_video(container, path)
     except av.FFmpegError as error:
         refused = isinstance(error, av.ArgumentError)  # how FFmpeg turns down what is not on the list
@@ -44,12 +44,16 @@ def opened(path: Path) -> Iterator[tuple[InputContainer, VideoStream]]:
         ) from error
 
 
-def _url(path: Path) -> str:
-    """Without the prefix, FFmpeg takes what stands before a colon for a protocol and a leading dash for an option."""
+def url_of(path: Path) -> str:
+    """The film's address for FFmpeg.
+
+    Without the prefix, FFmpeg takes what stands before a colon for a protocol and a leading dash for an option.
+    """
     return f"file:{path.absolute()}"
 
 
-def _options() -> dict[str, str]:
+def input_options() -> dict[str, str]:
+    """What FFmpeg is told before it opens a film, in this process or another."""
     return {
         "protocol_whitelist": "file",
         "format_whitelist": ",".join(CONTAINERS),

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from mhmd.errors import FilmDamaged, FilmUnreadable
 from mhmd.media.container import opened
@@ -20,6 +21,9 @@ if TYPE_CHECKING:
 
 SHORT_S = 1.0
 """A film may end this much before its container says, s: the end of the last frame is a guess in some containers."""
+
+WITHOUT_PTS = ("avi", "asf")
+"""Containers that tell when packets are decoded, not when frames are shown."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,84 +42,69 @@ class Decoded:
     suspect: bool
 
 
-class Decoder:
+class Decoder(ABC):
     """One pass over a film, in one thread, so that the same file gives the same frames everywhere.
 
     Skipped and counted in `errors`: packets that give no frame, damaged frames, frames without a time or that go back
     in time. Left out: first frames whose time is below 0 or not known, which players do not show either. `frames` is
-    how many came, `end_ticks` where the last one ends, from the film's first frame.
+    how many came, `end_ticks` where the last one ends, from the film's first frame. `name` is the decoder's, `filters`
+    FFmpeg's text of those that frames go through, empty when they come as they were coded.
     """
 
-    def __init__(self, path: Path, max_damage: float) -> None:
+    name: ClassVar[str]
+
+    def __init__(self, path: Path, max_damage: float, filters: str = "") -> None:
         """`max_damage` is the share, 0 to 1, of the film that may be undecodable or missing at its end."""
         self.errors = 0
         self.frames = 0
         self.end_ticks = 0
+        self.filters = filters
         self._path = path
         self._max_damage = max_damage
         self._packets = 0
+        self._suspect = False
+        self._first: Decoded | None = None
+        self._last: Decoded | None = None
 
+    @abstractmethod
     def __iter__(self) -> Iterator[Decoded]:
         """The frames.
 
         Raises FilmMissing; FilmUnreadable when nothing decodes or frames change their size; FilmDamaged, at the end,
         when more than `max_damage` is lost.
         """
-        with opened(self._path) as (container, stream):
-            yield from self._decode(container, stream)
-            if not self.frames:
-                raise no_frame(self._path)
-            self._check_damage(float(self.end_ticks * time_base_of(stream)), declared_seconds(container, stream))
 
-    def _decode(self, container: InputContainer, stream: VideoStream) -> Iterator[Decoded]:
-        import av
+    def _lose(self) -> None:
+        """A packet gave no frame."""
+        self.errors += 1
+        self._suspect = True
 
-        suspect = False
-        first: Decoded | None = None
-        last: Decoded | None = None
-        clock = _Clock(container.format.name)
-        for packet in self._read(container, stream):
-            clock.sent(packet)
-            try:
-                frames = stream.decode(packet)
-            except av.FFmpegError:
-                clock.skip()
-                self.errors += 1
-                suspect = True
-                continue
-            for frame in frames:
-                pts = clock.pts_of(frame)
-                if first is None and (pts is None or pts < 0):
-                    continue
-                damaged = frame.is_corrupt or pts is None or (last is not None and pts <= last.pts)
-                self.errors += damaged
-                suspect = damaged or (suspect and not frame.key_frame)
-                if damaged or pts is None:
-                    continue
-                decoded = Decoded(self.frames, pts, pts - first.pts if first else 0, frame, suspect)
-                first = first or decoded
-                self._check_size(frame, first.frame)
-                self.end_ticks = decoded.ticks + (frame.duration or (decoded.ticks - last.ticks if last else 1))
-                self.frames += 1
-                last = decoded
-                yield decoded
+    def _take(
+        self, frame: VideoFrame, pts: int | None, length: int, *, key_frame: bool, corrupt: bool
+    ) -> Decoded | None:
+        """The next frame, if it is to be shown. `length` in ticks, 0 when not known."""
+        first, last = self._first, self._last
+        if first is None and (pts is None or pts < 0):
+            return None
+        damaged = corrupt or pts is None or (last is not None and pts <= last.pts)
+        self.errors += damaged
+        self._suspect = damaged or (self._suspect and not key_frame)
+        if damaged or pts is None:
+            return None
+        decoded = Decoded(self.frames, pts, pts - first.pts if first else 0, frame, self._suspect)
+        self._first = first or decoded
+        self._check_size(frame.width, frame.height)
+        self.end_ticks = decoded.ticks + (length or (decoded.ticks - last.ticks if last else 1))
+        self.frames += 1
+        self._last = decoded
+        return decoded
 
-    def _read(self, container: InputContainer, stream: VideoStream) -> Iterator[Packet[VideoStream]]:
-        """The film's packets, ending with the empty one that flushes the decoder, or where it cannot be read on."""
-        import av
-
-        try:
-            for packet in container.demux(stream):
-                self._packets += packet.size > 0
-                yield packet
-        except av.FFmpegError:
-            self.errors += 1
-
-    def _check_size(self, frame: VideoFrame, first: VideoFrame) -> None:
-        if (frame.width, frame.height) != (first.width, first.height):
+    def _check_size(self, width: int, height: int) -> None:
+        assert self._first is not None, "it is the size of the first frame that others are to have"
+        first = self._first.frame
+        if (width, height) != (first.width, first.height):
             raise FilmUnreadable(
-                f"{self._path}: frame {self.frames} has {frame.width}×{frame.height} px, "
-                f"the first {first.width}×{first.height}",
+                f"{self._path}: frame {self.frames} has {width}×{height} px, the first {first.width}×{first.height}",
                 wanted="frames of one size",
                 do="convert the film to one size, or cut it there into two films",
             )
@@ -134,6 +123,54 @@ class Decoder:
             )
 
 
+class PyavDecoder(Decoder):
+    """PyAV's own FFmpeg, in this process: the frames as they were coded."""
+
+    name = "pyav"
+
+    def __iter__(self) -> Iterator[Decoded]:
+        """The frames; errors as of Decoder."""
+        with opened(self._path) as (container, stream):
+            yield from self._decode(container, stream)
+            if not self.frames:
+                raise no_frame(self._path)
+            self._check_damage(float(self.end_ticks * time_base_of(stream)), declared_seconds(container, stream))
+
+    def _decode(self, container: InputContainer, stream: VideoStream) -> Iterator[Decoded]:
+        import av
+
+        clock = _Clock(container.format.name)
+        for packet in self._read(container, stream):
+            clock.sent(packet)
+            try:
+                frames = stream.decode(packet)
+            except av.FFmpegError:
+                clock.skip()
+                self._lose()
+                continue
+            for frame in frames:
+                decoded = self._take(
+                    frame,
+                    clock.pts_of(frame),
+                    frame.duration,
+                    key_frame=frame.key_frame,
+                    corrupt=frame.is_corrupt,
+                )
+                if decoded:
+                    yield decoded
+
+    def _read(self, container: InputContainer, stream: VideoStream) -> Iterator[Packet[VideoStream]]:
+        """The film's packets, ending with the empty one that flushes the decoder, or where it cannot be read on."""
+        import av
+
+        try:
+            for packet in container.demux(stream):
+                self._packets += packet.size > 0
+                yield packet
+        except av.FFmpegError:
+            self.errors += 1
+
+
 class _Clock:
     """Tells when frames are shown.
 
@@ -142,7 +179,7 @@ class _Clock:
     """
 
     def __init__(self, container: str) -> None:
-        self._times: deque[int | None] | None = deque() if container in ("avi", "asf") else None
+        self._times: deque[int | None] | None = deque() if container in WITHOUT_PTS else None
 
     def sent(self, packet: Packet[VideoStream]) -> None:
         """A packet goes to the decoder."""

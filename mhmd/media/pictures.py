@@ -46,7 +46,7 @@ class SmallPictures:
         from mhmd.media.opencv import cv2
 
         if self._to_bgr is None or not is_planar_yuv(frame.format):
-            rgb = self._to_rgb.picture(self._cut(frame, self._crop), *self._size)
+            rgb = self._to_rgb.picture(self._cut(frame, self._crop), self._size)
             return cv2.cvtColor(rgb, cv2.COLOR_RGB2BGR).astype("uint8", copy=False)
         bits = frame.format.components[0].bits
         small = []
@@ -83,7 +83,7 @@ class StoredPictures:
         import numpy as np
 
         size = stored_size(crop, self._probe.pixel_aspect, self._short_side_px)
-        picture = self._to_rgb.picture(self._cut(frame, crop), *size)
+        picture = self._to_rgb.picture(self._cut(frame, crop), size)
         turns = self._probe.rotation_deg // 90
         return np.ascontiguousarray(np.rot90(picture, -turns)) if turns else picture
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from fractions import Fraction
 from tempfile import TemporaryFile
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field, field_validator
 
@@ -44,6 +44,10 @@ class ExtractConfig(Config):
     """Which frames are stored, and how."""
 
     detector: str = Field("cascade", description=f"what finds the shots: {', '.join(DETECTORS)}")
+    decoder: Literal["pyav", "ffmpeg"] = Field(
+        "pyav", description="what decodes; films that need FFmpeg's filters go to ffmpeg by themselves"
+    )
+    hwaccel: Literal["none", "cuda"] = Field("none", description="hardware to decode on; cuda means ffmpeg")
     interval_s: float = Field(0.6, gt=0, le=3600, description="the sharpest frame of each such stretch of a shot, s")
     guard_s: float = Field(0.2, ge=0, le=60, description="nothing is stored nearer than this to an end of a shot, s")
     min_per_shot: int = Field(1, ge=0, le=100, description="frames of a shot too short for so many intervals")
@@ -232,7 +236,14 @@ def film_row(film: FilmSource, decoder: Decoder, probe: Probe) -> Film:
         bar_top=probe.formats[0].top,
         bar_right=probe.formats[0].right,
         bar_bottom=probe.formats[0].bottom,
-        interlaced=probe.interlaced,
+        pixel_aspect_num=probe.pixel_aspect.numerator,
+        pixel_aspect_den=probe.pixel_aspect.denominator,
+        rotation_deg=probe.rotation_deg,
+        monochrome=probe.monochrome,
+        interlaced=probe.scan != "progressive",
+        telecined=probe.scan == "telecined",
+        decoder=decoder.name,
+        filters=decoder.filters,
         decode_errors=decoder.errors,
     )
 
@@ -244,14 +255,15 @@ def frame_id(film_id: str, pts: int) -> str:
 
 def run(inputs: Inputs, config: ExtractConfig, sink: Sink) -> None:
     """Write one film's shots, its frames with their JPEGs, and its own row. Raises UnitErrors of films."""
-    from mhmd.media.decode import Decoder
+    from mhmd.media.decoders import decoder_for
     from mhmd.media.jpeg import decode_jpeg
     from mhmd.media.probe import probe_film
     from mhmd.shots.scores import DELAY
 
     film = inputs.film
     probe = probe_film(film.path, film.color_matrix)
-    decoder = Decoder(film.path, config.max_damage)
+    hwaccel = "" if config.hwaccel == "none" else config.hwaccel
+    decoder = decoder_for(film.path, probe, max_damage=config.max_damage, name=config.decoder, hwaccel=hwaccel)
     sampler = Sampler(detector(config.detector), grid_of(config, probe.time_base), DELAY)
     found = stills(decoder, probe, config, sampler, sink.progress)
     frames = []

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from mhmd.errors import FilmUnreadable, ManifestError
 from mhmd.media.colour import WEIGHTS, Colour, ToRgb, colour_of
-from mhmd.media.decode import Decoder
+from mhmd.media.decode import PyavDecoder
 from mhmd.media.planes import planes_of
 from mhmd.media.probe import probe_film
 from tests.films import Coding, Picture, write_film
@@ -40,8 +40,8 @@ def film_of(path: Path, size: tuple[int, int], coding: Coding) -> Path:
 
 
 def decoded(path: Path, colour: Colour) -> Picture:
-    frame = next(iter(Decoder(path, 0))).frame
-    return ToRgb(colour).picture(frame, frame.width, frame.height)
+    frame = next(iter(PyavDecoder(path, 0))).frame
+    return ToRgb(colour).picture(frame)
 
 
 CASES = {
@@ -79,7 +79,7 @@ def at_left(plane: NDArray[np.float64], size: tuple[int, int]) -> NDArray[np.flo
 
 def in_real_numbers(path: Path, colour: Colour) -> NDArray[np.float64]:
     """The first frame as RGB, its decoded planes converted without any rounding: what the codec alone has lost."""
-    frame = next(iter(Decoder(path, 0))).frame
+    frame = next(iter(PyavDecoder(path, 0))).frame
     levels = [plane / 2.0 ** (frame.format.components[0].bits - 8) for plane in planes_of(frame)]
     y, cb, cr = (at_left(plane, (frame.width, frame.height)) for plane in levels)
     light, chroma, black = (1.0, 1.0, 0) if colour.range == "full" else (255 / 219, 255 / 224, 16)
@@ -128,13 +128,13 @@ def test_luma_spans_black_to_white_in_both_ranges(tmp_path: Path) -> None:
     for full in (False, True):
         path = tmp_path / f"{full}.mkv"
         write_film(path, [halves], [Fraction(0), Fraction(1)], coding=Coding(full_range=full, tagged=True))
-        luma = ToRgb(probe_film(path).colour).luma(next(iter(Decoder(path, 0))).frame)
+        luma = ToRgb(probe_film(path).colour).luma(next(iter(PyavDecoder(path, 0))).frame)
         assert luma[:, :28].max() <= 2
         assert luma[:, 36:].min() >= 253
 
 
 def test_a_matrix_that_cannot_be_decoded_is_named(tmp_path: Path) -> None:
-    frame = next(iter(Decoder(film_of(tmp_path / "film.mp4", SD, Coding()), 0))).frame
+    frame = next(iter(PyavDecoder(film_of(tmp_path / "film.mp4", SD, Coding()), 0))).frame
     frame.colorspace = 8  # YCgCo
     with pytest.raises(FilmUnreadable, match="number 8"):
         colour_of(frame)

@@ -10,7 +10,7 @@ import av
 import pytest
 
 from mhmd.errors import FilmDamaged, FilmUnreadable
-from mhmd.media.decode import Decoded, Decoder
+from mhmd.media.decode import Decoded, PyavDecoder
 from mhmd.media.probe import probe_film
 from tests.films import Coding, Scene, make_film, scene_pictures, write_film
 
@@ -40,7 +40,7 @@ def damaged(path: Path, places: int) -> Path:
 @pytest.mark.parametrize("vfr", [False, True])
 def test_times_are_exact(coding: Coding, vfr: bool, tmp_path: Path) -> None:
     made = make_film(tmp_path / "film.mp4", vfr=vfr, coding=coding)
-    decoder = Decoder(made.path, 0)
+    decoder = PyavDecoder(made.path, 0)
     frames = list(decoder)
     time_base = probe_film(made.path).time_base
     assert [decoded.index for decoded in frames] == list(range(made.frames))
@@ -53,7 +53,7 @@ def test_times_are_exact(coding: Coding, vfr: bool, tmp_path: Path) -> None:
 def test_other_containers(suffix: str, tmp_path: Path) -> None:
     coding = {".avi": Coding(codec="mpeg4"), ".mpg": Coding(codec="mpeg2video")}.get(suffix, Coding())
     made = make_film(tmp_path / f"film{suffix}", coding=coding)
-    frames = list(Decoder(made.path, 0))
+    frames = list(PyavDecoder(made.path, 0))
     time_base = probe_film(made.path).time_base
     assert len(frames) == made.frames
     for decoded, time in zip(frames, made.times, strict=False):
@@ -65,7 +65,7 @@ def test_other_containers(suffix: str, tmp_path: Path) -> None:
 def test_b_frames_in_containers_without_times_of_showing(codec: str, suffix: str, tmp_path: Path) -> None:
     options = {"bf": "2", "preset": "fast"} if codec == "libx264" else {"bf": "2"}
     made = make_film(tmp_path / f"film{suffix}", coding=Coding(codec=codec, options=options))
-    decoder = Decoder(made.path, 0)
+    decoder = PyavDecoder(made.path, 0)
     time_base = probe_film(made.path).time_base
     seconds = [decoded.ticks * time_base for decoded in decoder]
     assert len(seconds) == made.frames
@@ -80,7 +80,7 @@ def test_a_lost_frame_leaves_the_times_of_others(tmp_path: Path) -> None:
     content = bytearray(made.path.read_bytes())
     content[lost.pos + 8 : lost.pos + lost.size] = bytes(lost.size - 8)
     made.path.write_bytes(content)
-    decoder = Decoder(made.path, 1)
+    decoder = PyavDecoder(made.path, 1)
     assert [decoded.ticks for decoded in decoder] == [tick for tick in range(24) if tick != 10]
     assert decoder.errors == 1
 
@@ -88,7 +88,7 @@ def test_a_lost_frame_leaves_the_times_of_others(tmp_path: Path) -> None:
 def test_time_counts_from_the_first_frame(tmp_path: Path) -> None:
     times = [5 + Fraction(k, 24) for k in range(13)]
     write_film(tmp_path / "film.ts", scene_pictures(Scene(12), 0, (64, 64)), times)
-    first, second, *_ = Decoder(tmp_path / "film.ts", 0)
+    first, second, *_ = PyavDecoder(tmp_path / "film.ts", 0)
     assert (first.pts, first.ticks) == (5 * 90000, 0)
     assert (second.pts, second.ticks) == (5 * 90000 + 3750, 3750)
 
@@ -103,28 +103,28 @@ def test_frames_before_time_0_are_left_out(tmp_path: Path) -> None:
                 packet.pts, packet.dts = packet.pts - 3 * packet.duration, packet.dts - 3 * packet.duration
                 packet.stream = stream
                 container.mux(packet)
-    frames = list(Decoder(early, 0))
+    frames = list(PyavDecoder(early, 0))
     assert [(decoded.index, decoded.pts) for decoded in frames[:2]] == [(0, 0), (1, 42)]
     assert len(frames) == 9
 
 
 def test_damage_is_counted_and_what_follows_it_is_suspect(tmp_path: Path) -> None:
     path = damaged(tmp_path / "film.mp4", 3)
-    decoder = Decoder(path, 1)
+    decoder = PyavDecoder(path, 1)
     frames = list(decoder)
     assert 0 < decoder.errors < 10
     assert 230 <= decoder.frames < 240
     suspects = [decoded.index for decoded in frames if decoded.suspect]
     assert 0 < len(suspects) < 60
     assert not any(decoded.suspect for decoded in frames if decoded.frame.key_frame)
-    assert hash_of(frames) == hash_of(Decoder(path, 1))
+    assert hash_of(frames) == hash_of(PyavDecoder(path, 1))
 
 
 def test_too_much_damage(tmp_path: Path) -> None:
     path = damaged(tmp_path / "film.mp4", 60)
     with pytest.raises(FilmDamaged, match="packets cannot be decoded"):
-        list(Decoder(path, 0.05))
-    assert list(Decoder(path, 1))
+        list(PyavDecoder(path, 0.05))
+    assert list(PyavDecoder(path, 1))
 
 
 @pytest.mark.parametrize("suffix", [".mkv", ".avi"])
@@ -132,7 +132,7 @@ def test_a_film_that_was_cut_off(suffix: str, tmp_path: Path) -> None:
     coding = Coding(codec="mpeg4") if suffix == ".avi" else Coding()
     path = make_film(tmp_path / f"film{suffix}", [60] * 4, coding=coding).path
     path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
-    decoder = Decoder(path, 0.05)
+    decoder = PyavDecoder(path, 0.05)
     with pytest.raises(FilmDamaged, match=r"ends after [45]\.\d of 10\.0 s"):
         list(decoder)
     assert 100 < decoder.frames < 140
@@ -153,14 +153,14 @@ def test_sound_may_go_on_after_the_picture(tmp_path: Path) -> None:
             frame.sample_rate, frame.pts = 8000, number * 1024
             container.mux(sound.encode(frame))
         container.mux(sound.encode(None))
-    assert len(list(Decoder(path, 0))) == 24
+    assert len(list(PyavDecoder(path, 0))) == 24
 
 
 def test_a_film_that_cannot_be_read_on(tmp_path: Path) -> None:
     path = make_film(tmp_path / "film.nut", [60] * 4).path
     content = path.read_bytes()
     path.write_bytes(content[: len(content) // 2] + random.Random(2).randbytes(len(content) // 2))
-    decoder = Decoder(path, 1)
+    decoder = PyavDecoder(path, 1)
     assert 100 < len(list(decoder)) < 130
     assert decoder.errors > 0
 
@@ -168,14 +168,14 @@ def test_a_film_that_cannot_be_read_on(tmp_path: Path) -> None:
 def test_times_that_go_back_are_skipped_and_counted(tmp_path: Path) -> None:
     path = make_film(tmp_path / "film.ts", [24]).path
     path.write_bytes(path.read_bytes() * 2)
-    decoder = Decoder(path, 1)
+    decoder = PyavDecoder(path, 1)
     pts = [decoded.pts for decoded in decoder]
     assert pts == sorted(set(pts))
     assert (len(pts), decoder.errors) == (24, 24)
 
 
 def test_one_frame(tmp_path: Path) -> None:
-    decoder = Decoder(make_film(tmp_path / "film.mp4", [1]).path, 0)
+    decoder = PyavDecoder(make_film(tmp_path / "film.mp4", [1]).path, 0)
     assert [decoded.ticks for decoded in decoder] == [0]
     assert decoder.end_ticks > 0
 
@@ -190,7 +190,7 @@ def test_frames_that_change_their_size(tmp_path: Path) -> None:
     (tmp_path / "film.ts").write_bytes(b"".join(parts))
     assert probe_film(tmp_path / "film.ts").width == 64
     with pytest.raises(FilmUnreadable, match="frame 12 has 96×64 px, the first 64×64"):
-        list(Decoder(tmp_path / "film.ts", 1))
+        list(PyavDecoder(tmp_path / "film.ts", 1))
 
 
 def test_nothing_that_can_be_decoded(tmp_path: Path) -> None:
@@ -198,4 +198,4 @@ def test_nothing_that_can_be_decoded(tmp_path: Path) -> None:
     content = path.read_bytes()
     path.write_bytes(content[:2000] + bytes(len(content) - 2000))
     with pytest.raises((FilmUnreadable, FilmDamaged)):
-        list(Decoder(path, 0.05))
+        list(PyavDecoder(path, 0.05))

@@ -45,7 +45,7 @@ def test_pictures_are_scaled_down_never_up(width: int, height: int, short_side_p
 
 def test_opencv_that_does_not_load_is_explained(tmp_path: Path) -> None:
     (tmp_path / "cv2.py").write_text("raise ImportError('libGL.so.1: cannot open shared object file')")
-    script = f"import sys; sys.path.insert(0, {str(tmp_path)!r}); from mhmd.shots import Adaptive; Adaptive()"
+    script = f"import sys; sys.path.insert(0, {str(tmp_path)!r}); from mhmd.shots.adaptive import Adaptive; Adaptive()"
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
     last = done.stderr.strip().splitlines()[-1]
     assert last.startswith("mhmd.errors.DependencyError")

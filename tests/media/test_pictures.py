@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from mhmd.media.bars import Bars
 from mhmd.media.colour import MATRICES, Colour, ToRgb
-from mhmd.media.decode import Decoder
+from mhmd.media.decode import PyavDecoder
 from mhmd.media.pictures import SmallPictures, StoredPictures, stored_size, to_bgr
 from mhmd.media.probe import Crop, Probe, probe_film
 from tests.films import Coding, Picture, make_film, write_film
@@ -23,7 +23,7 @@ FORMATS = ("yuv420p", "yuv422p", "yuv444p", "yuv410p", "yuvj420p", "yuv420p10le"
 def first_of(path: Path, short_side_px: int = 0) -> tuple[Picture, Picture, Probe]:
     """A film's first frame small, as RGB, and as it is stored, and its probe."""
     probe = probe_film(path)
-    frame = next(iter(Decoder(path, 0))).frame
+    frame = next(iter(PyavDecoder(path, 0))).frame
     stored = StoredPictures(probe, short_side_px)(frame, probe.crop(probe.formats[0]))
     return SmallPictures(probe)(frame)[..., ::-1], stored, probe
 
@@ -54,16 +54,16 @@ def test_small_pictures_have_the_colours_of_stored_ones(form: str, tmp_path: Pat
 def test_the_matrix_is_the_one_that_ffmpeg_has(matrix: str, form: str, tmp_path: Path) -> None:
     coding = Coding(pixel_format="yuv444p", matrix=matrix, full_range=form == "full", tagged=True)  # type: ignore[arg-type]  # one of them
     path = make_film(tmp_path / "film.mp4", [1], coding=coding).path
-    frame = next(iter(Decoder(path, 0))).frame
+    frame = next(iter(PyavDecoder(path, 0))).frame
     planes = [frame.to_ndarray()[k].astype(np.float32) for k in range(3)]
     bgr = cv2.transform(cv2.merge(planes), to_bgr(Colour(matrix, form, ""))).clip(0, 255)
-    rgb = ToRgb(Colour(matrix, form, "")).picture(frame, frame.width, frame.height)
+    rgb = ToRgb(Colour(matrix, form, "")).picture(frame)
     assert np.abs(bgr[..., ::-1] - rgb).max() < 1.1
 
 
 def test_odd_parts_are_cut_out_exactly(tmp_path: Path) -> None:
     path = make_film(tmp_path / "film.mkv", [1], coding=Coding(codec="ffv1", pixel_format="yuv444p")).path
-    probe, frame = probe_film(path), next(iter(Decoder(path, 0))).frame
+    probe, frame = probe_film(path), next(iter(PyavDecoder(path, 0))).frame
     stored = StoredPictures(probe, 0)
     whole = stored(frame, Crop(0, 0, 192, 108))
     assert np.array_equal(stored(frame, Crop(7, 13, 101, 55)), whole[13:68, 7:108])
@@ -93,7 +93,7 @@ def test_pictures_are_upright(turns: int, tmp_path: Path) -> None:
     picture[:24, :32] = (220, 40, 40)  # the red corner is at the top left before turning
     write_film(tmp_path / "film.mkv", [picture] * 2, [Fraction(k) for k in range(3)])
     probe = replace(probe_film(tmp_path / "film.mkv"), rotation_deg=90 * turns)
-    frame = next(iter(Decoder(tmp_path / "film.mkv", 0))).frame
+    frame = next(iter(PyavDecoder(tmp_path / "film.mkv", 0))).frame
     stored = StoredPictures(probe, 0)(frame, probe.crop(Bars()))
     corners = [stored[5, 5], stored[5, -5], stored[-5, -5], stored[-5, 5]]  # clockwise from the top left
     assert [int(corner[0]) > 150 for corner in corners].index(True) == turns
@@ -105,5 +105,5 @@ def test_small_pictures_leave_out_what_all_formats_leave_out(tmp_path: Path) -> 
     probe = replace(probe_film(made.path), formats=(Bars(top=40, bottom=40), Bars(left=20, top=20, bottom=20)))
     small = SmallPictures(probe)
     assert small.bars == Bars(top=20, bottom=20)
-    assert small(next(iter(Decoder(made.path, 0))).frame).shape == (124, 256, 3)
+    assert small(next(iter(PyavDecoder(made.path, 0))).frame).shape == (124, 256, 3)
     assert small.inside(Bars(top=40, bottom=40)) == Bars(top=10, bottom=10)

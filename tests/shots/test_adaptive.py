@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mhmd.media.decode import Decoder
+from mhmd.media.decode import PyavDecoder
 from mhmd.media.pictures import SmallPictures
 from mhmd.media.probe import probe_film
 from mhmd.shots import Transition, detector, shots_of
@@ -20,7 +20,7 @@ def transitions_of(path: Path, name: str = "adaptive") -> tuple[list[Transition]
     small = SmallPictures(probe)
     found: list[Transition] = []
     times: list[float] = []
-    for decoded in Decoder(path, 0):
+    for decoded in PyavDecoder(path, 0):
         times.append(float(decoded.ticks * probe.time_base))
         settled = finder.settled
         for transition in finder.feed(decoded.index, times[-1], small(decoded.frame)):

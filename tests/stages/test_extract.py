@@ -18,7 +18,7 @@ from mhmd.inputs import table_path
 from mhmd.make import make_unit
 from mhmd.measures import measure
 from mhmd.measures.light import sharpness
-from mhmd.media.decode import Decoder
+from mhmd.media.decode import PyavDecoder
 from mhmd.media.jpeg import decode_jpeg
 from mhmd.media.pictures import SmallPictures, StoredPictures
 from mhmd.media.probe import probe_film
@@ -67,7 +67,7 @@ def extract(path: Path, config: ExtractConfig, color_matrix: str | None = None) 
 def expected_frames(made: MadeFilm, interval: Fraction, guard: Fraction) -> list[int]:
     """The frames that belong in the table, by the definition: exact numbers, the whole film at once."""
     small = SmallPictures(probe_film(made.path))
-    sharp = [sharpness(cv2.cvtColor(small(each.frame), cv2.COLOR_BGR2GRAY)) for each in Decoder(made.path, 0)]
+    sharp = [sharpness(cv2.cvtColor(small(each.frame), cv2.COLOR_BGR2GRAY)) for each in PyavDecoder(made.path, 0)]
     candidates: dict[Fraction, int] = {}
     for frame, time in enumerate(made.times[:-1]):
         cell = time // (interval / 4)
@@ -128,7 +128,7 @@ def test_rows_speak_of_the_stored_picture(tmp_path: Path) -> None:
     made = make_film(tmp_path / "film.mp4", [30, 30], size=(320, 180), bars=20)
     result = extract(made.path, ExtractConfig(interval_s=0.5, short_side_px=100))
     probe = probe_film(made.path)
-    decoded = {each.index: each.frame for each in Decoder(made.path, 0)}
+    decoded = {each.index: each.frame for each in PyavDecoder(made.path, 0)}
     for row in result.rows(Frame).itertuples():
         picture = result.picture(row.ref)
         assert (row.crop_x, row.crop_y, row.crop_w, row.crop_h) == (0, 20, 320, 140)
@@ -181,7 +181,7 @@ def test_damaged_stretches_are_not_stored(tmp_path: Path) -> None:
     every = EVERY.model_copy(update={"max_damage": 0.5})
     result = extract(made.path, every)
     assert result.film["decode_errors"] > 0
-    suspects = [decoded.index for decoded in Decoder(made.path, 1) if decoded.suspect]
+    suspects = [decoded.index for decoded in PyavDecoder(made.path, 1) if decoded.suspect]
     assert suspects
     assert set(result.rows(Frame).frame_index) == set(range(result.film["frames"])) - set(suspects)
     with pytest.raises(FilmDamaged):

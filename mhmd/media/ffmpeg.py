@@ -1,0 +1,235 @@
+"""The ffmpeg program as a decoder: what PyAV's FFmpeg has no filters or no hardware for.
+
+ffmpeg reads the film under the same restrictions as `mhmd.media.container` and writes raw frames into a pipe, as NUT,
+which keeps the container's time stamps to the tick. Nothing of it goes through a shell.
+"""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from bisect import bisect_left
+from collections.abc import Iterable, Iterator, Sequence
+from fractions import Fraction
+from functools import cache
+from itertools import takewhile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from mhmd.errors import DependencyError, FilmUnreadable
+from mhmd.media.child import Child, Heard, Said
+from mhmd.media.container import MAX_PIXELS, input_options, opened, url_of
+from mhmd.media.decode import WITHOUT_PTS, Decoded, Decoder
+from mhmd.media.filters import Filter
+from mhmd.media.probe import declared_seconds, no_frame, time_base_of
+
+if TYPE_CHECKING:
+    from av.container import InputContainer
+    from av.video.stream import VideoStream
+
+OFFSET_S = 3600
+"""Added to all times on their way through the pipe, s: NUT has none below 0."""
+
+PIPE = {"probesize": "32", "fpsprobesize": "0", "max_pixels": str(MAX_PIXELS)}
+"""The header of the pipe tells all; nothing is to be read ahead."""
+
+NO_DEVICE = ("evice creation failed", "evice setup failed", "No device available", "Unrecognized hwaccel")
+"""What ffmpeg says when the hardware is not there, or when it was built without it."""
+
+
+class FfmpegDecoder(Decoder):
+    """The ffmpeg program in a process of its own, with filters and, for some codecs, hardware."""
+
+    name = "ffmpeg"
+
+    def __init__(self, path: Path, max_damage: float, filters: Sequence[Filter] = (), hwaccel: str = "") -> None:
+        """`filters` are applied to all frames; `hwaccel` is FFmpeg's name of the hardware that decodes, or empty.
+
+        Raises DependencyError when no ffmpeg is found, or it lacks one of the filters.
+        """
+        super().__init__(path, max_damage, ",".join(map(str, filters)))
+        self._program = find_ffmpeg()
+        self._filters = filters
+        self._hwaccel = hwaccel
+        self._retimed = any(each.name == "decimate" for each in filters)
+        lacking = sorted({each.name for each in filters} - filters_in(self._program))
+        if lacking:
+            raise DependencyError(
+                f"{path} needs ffmpeg's {', '.join(lacking)}, which {self._program} lacks",
+                wanted="an ffmpeg with these filters",
+                do="install imageio-ffmpeg, or put such an ffmpeg on PATH",
+            )
+
+    def __iter__(self) -> Iterator[Decoded]:
+        """The frames; errors as of Decoder, and DependencyError when there is no such hardware."""
+        with opened(self._path) as (container, stream):
+            declared_s, tick_s = declared_seconds(container, stream), float(time_base_of(stream))
+            times = _Times(container, stream)
+            command = self._command(stream, times)
+        with Child(command) as child:
+            yield from self._receive(child, times)
+            said, status = child.finish()
+        self._check_end(said, status)
+        self._miss(said.frames, times)
+        self.errors += said.lost
+        self._packets = said.packets
+        self._check_damage(self.end_ticks * tick_s, declared_s)
+
+    def _receive(self, child: Child, times: _Times) -> Iterator[Decoded]:
+        import av
+
+        try:
+            with av.open(child.url, format="nut", options=PIPE, metadata_errors="replace") as pipe:
+                video = pipe.streams.video[0]
+                video.codec_context.options = {"chroma_sample_location": child.chroma()}
+                scale = time_base_of(video) / times.tick_s
+                for frame in pipe.decode(video):
+                    assert frame.pts is not None, "NUT has a time for each"
+                    pts = times.in_film(frame.pts * scale)
+                    heard = child.heard(pts)
+                    own = None if self._retimed or not heard else heard.pop()
+                    self._miss(heard, times)
+                    for _ in range(own.lost if own else 0):
+                        self._lose()
+                    decoded = self._take(
+                        frame,
+                        times.shown_at(pts),
+                        0 if self._retimed else times.length,
+                        key_frame=own is not None and own.key_frame,
+                        corrupt=own is not None and own.corrupt,
+                    )
+                    if decoded:
+                        yield decoded
+        except av.FFmpegError:
+            self._lose()  # the pipe ends amid a frame; ffmpeg itself says why
+
+    def _miss(self, heard: Iterable[Heard], times: _Times) -> None:
+        """Take note of decoded frames that do not come: left out, gone back in time, or dropped by decimate."""
+        for each in heard:
+            for _ in range(each.lost):
+                self._lose()
+            if times.unknown > 0:
+                times.unknown -= 1
+            elif each.corrupt or not self._retimed:
+                self._lose()
+            elif each.key_frame:
+                self._suspect = False
+
+    def _command(self, stream: VideoStream, times: _Times) -> list[str]:
+        """The arguments. All that could change, drop, double or re-time frames is off."""
+        import ffmpeg
+
+        time_base = time_base_of(stream)
+        hardware = {"hwaccel": self._hwaccel} if self._hwaccel else {}
+        film = ffmpeg.input(
+            url_of(self._path),
+            **input_options(),
+            **hardware,
+            threads=1,
+            copyts=None,
+            noautorotate=None,
+        )[str(stream.index)]
+        for each in [*times.filters, *self._filters]:
+            film = film.filter(each.name, **each.options)
+        output = film.output(
+            "pipe:1",
+            format="nut",
+            vcodec="rawvideo",
+            fps_mode="passthrough",
+            enc_time_base=f"{time_base.numerator}/{time_base.denominator}",
+            noautoscale=None,
+            output_ts_offset=OFFSET_S,
+            map_metadata=-1,
+            map_chapters=-1,
+        ).global_args("-nostdin", "-nostats", "-hide_banner", "-loglevel", "repeat+level+verbose", "-debug_ts")
+        output = output.global_args("-filter_complex_threads", "1", "-max_error_rate", "1")
+        command: list[str] = output.compile(cmd=self._program)
+        return command
+
+    def _check_end(self, said: Said, status: int) -> None:
+        """Judge by what ffmpeg said last."""
+        if self._hwaccel and any(words in line for words in NO_DEVICE for line in said.complaints):
+            raise DependencyError(
+                f"{self._hwaccel}: {said.complaints[0]}",
+                wanted="a device that this ffmpeg can decode on",
+                do="install its driver and such an ffmpeg, or leave hwaccel out",
+            )
+        if said.size and self.frames:
+            self._check_size(*said.size)
+        if status < 0:
+            raise FilmUnreadable(
+                f"{self._path}: ffmpeg was ended by signal {-status}",
+                wanted="a film that this ffmpeg decodes",
+                do="put another ffmpeg on PATH, or convert the film",
+            )
+        if not self.frames:
+            raise no_frame(self._path, *said.complaints[:1])
+        self.errors += status > 0
+
+
+def find_ffmpeg() -> str:
+    """The ffmpeg to run: on PATH, else that of imageio-ffmpeg. Raises DependencyError when there is none."""
+    on_path = shutil.which("ffmpeg")
+    if on_path:
+        return on_path
+    try:
+        from imageio_ffmpeg import get_ffmpeg_exe
+
+        return str(get_ffmpeg_exe())
+    except (ImportError, RuntimeError) as error:
+        raise DependencyError(
+            "no ffmpeg is found", wanted="ffmpeg on PATH, or imageio-ffmpeg", do="install one of them"
+        ) from error
+
+
+@cache
+def filters_in(program: str) -> frozenset[str]:
+    """The names of the filters that an ffmpeg has."""
+    listed = subprocess.run([program, "-hide_banner", "-filters"], capture_output=True, text=True, check=False).stdout
+    return frozenset(line.split()[1] for line in listed.splitlines() if "->" in line)
+
+
+class _Times:
+    """Brings the times of frames through ffmpeg, as `mhmd.media.decode` tells them.
+
+    Where the container does not know when frames are shown, ffmpeg says when the decoder gave them. That comes a
+    constant number of packets after the one whose time is that of showing.
+    """
+
+    def __init__(self, container: InputContainer, stream: VideoStream) -> None:
+        self.unknown = 0
+        self.tick_s = time_base_of(stream)
+        self.length = self.ticks(1 / stream.average_rate) if stream.average_rate else 0
+        self._dts: list[int] = []
+        self._without_pts = container.format.name in WITHOUT_PTS
+        packets = (packet for packet in container.demux(stream) if packet.size)
+        if self._without_pts:
+            self._dts = [packet.dts for packet in packets if packet.dts is not None]
+        else:
+            self.unknown = sum(1 for _ in takewhile(lambda packet: packet.pts is None, packets))
+        self._delay: int | None = None
+        self._last = -1
+
+    def ticks(self, seconds: float | Fraction) -> int:
+        """The nearest whole number of them."""
+        return round(seconds / self.tick_s)
+
+    @property
+    def filters(self) -> list[Filter]:
+        """What frames go through first. What goes back in time is dropped; ffmpeg would make up a time for it."""
+        forward = "isnan(prev_selected_pts)+gt(pts,prev_selected_pts)"
+        return [Filter("select", {"expr": f"gte(n,{self.unknown})*({forward})"})]
+
+    def in_film(self, pts: Fraction) -> int:
+        """What ffmpeg takes for the time of a frame, by its time in the pipe, in ticks of the film."""
+        return round(pts) - self.ticks(OFFSET_S)
+
+    def shown_at(self, pts: int) -> int | None:
+        """The time of the next frame, which ffmpeg takes for `pts`."""
+        if not self._without_pts:
+            return pts
+        self._last = max(bisect_left(self._dts, pts), self._last + 1)
+        if self._delay is None:
+            self._delay = self._last
+        place = self._last - self._delay
+        return self._dts[place] if place < len(self._dts) else None

@@ -1,0 +1,52 @@
+"""What is understood of ffmpeg's log."""
+
+from mhmd.media.child import Heard, Said
+
+
+def said(*lines: str) -> Said:
+    found = Said()
+    for line in lines:
+        found.hear(line)
+    return found
+
+
+def test_frames_in_the_words_of_several_versions() -> None:
+    found = said(
+        "[vist#0:0/h264 @ 0x1] [dec:h264 @ 0x2] [warning] corrupt decoded frame",
+        "[vist#0:0/h264 @ 0x1] [dec:h264 @ 0x2] [info] decoder -> pts:512 pts_time:0.04 pkt_dts:512 pkt_dts_time:0.04 "
+        "duration:512 duration_time:0.04 keyframe:1 frame_type:1 time_base:1/12288",
+        "[vist#0:0/h264 @ 0x1] [dec:h264 @ 0x2] [error] Error submitting packet to decoder: Invalid data",
+        "[info] decoder -> ist_index:0 type:video frame_pts:NOPTS frame_pts_time:NOPTS best_effort_ts:-1024 "
+        "best_effort_ts_time:-0.08 keyframe:0 frame_type:2 time_base:1/12288",
+        "[info] decoder -> ist_index:0 type:video frame_pts:NOPTS frame_pts_time:NOPTS best_effort_ts:NOPTS "
+        "best_effort_ts_time:NOPTS keyframe:0 frame_type:2 time_base:1/12288",
+    )
+    assert list(found.frames) == [
+        Heard(512, True, True, 0),
+        Heard(-1024, False, False, 1),
+        Heard(None, False, False, 0),
+    ]
+    assert found.latest == 512
+    assert found.complaints == ["Error submitting packet to decoder: Invalid data"]
+
+
+def test_parts_of_lines_that_others_come_between() -> None:
+    found = said(
+        "[info]   Stream #0:0[vist#0:0/h264 @ 0x1] [info] decoder -> pts:0 pts_time:0 keyframe:1 frame_type:1",
+        ": Video: rawvideo, 1 reference frame (I420 / 0x30), yuv420p(tv, bt709, top first, left), 64x64"
+        "[vf#0:0 @ 0x3] [info] filter -> pts:0 pts_time:0 time_base:1/24",
+    )
+    assert (found.chroma, len(found.frames)) == ("left", 1)
+    assert said(": Video: rawvideo, 1 reference frame (Y800 / 0x30), gray, 64x64, q=2-31").chroma == "unspecified"
+
+
+def test_counts_and_sizes() -> None:
+    found = said(
+        "[verbose]   Input stream #0:0 (video): 240 packets read (658525 bytes); 239 frames decoded; 1 decode errors; ",
+        "[graph] [info] Reconfiguring filter graph because video parameters changed to yuv420p(tv, bt709), 96x64",
+    )
+    assert (found.packets, found.size) == (240, (96, 64))
+
+
+def test_a_film_cannot_speak_for_ffmpeg() -> None:
+    assert said("[info]     title           : Input stream #0:0 (video): 9 packets read").packets == 0

@@ -1,0 +1,275 @@
+"""The ffmpeg program as a decoder: the same frames as PyAV's, never combed, never washed out, never left behind."""
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from fractions import Fraction
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+import psutil
+import pytest
+from av import VideoFrame
+
+from mhmd.errors import DependencyError, FilmDamaged, FilmUnreadable
+from mhmd.media.child import Child
+from mhmd.media.colour import Colour, ToRgb
+from mhmd.media.decode import Decoded, Decoder, PyavDecoder
+from mhmd.media.decoders import decoder_for
+from mhmd.media.ffmpeg import FfmpegDecoder
+from mhmd.media.filters import Filter
+from mhmd.media.probe import probe_film
+from tests.films import (
+    HDR_CHART,
+    Coding,
+    Picture,
+    Scene,
+    evenly,
+    hdr_film,
+    interlaced_pictures,
+    make_film,
+    moving_pictures,
+    scene_pictures,
+    telecined_pictures,
+    write_film,
+)
+from tests.media.test_decode import damaged
+
+
+def content(frame: VideoFrame) -> bytes:
+    """The visible bytes of all planes."""
+    found = []
+    for plane in frame.planes:
+        lines = np.frombuffer(memoryview(plane), np.uint8).reshape(-1, plane.line_size)
+        width = (
+            plane.line_size if frame.format.name == "pal8" else plane.width * -(-frame.format.components[0].bits // 8)
+        )
+        found.append(lines[: plane.height, :width].tobytes())
+    return b"".join(found)
+
+
+def told(decoder: Decoder, colour: Colour) -> list[tuple[int, int, int, bool, bytes, bytes]]:
+    """All that a decoder tells. Two frames of the same bytes may still differ in where their chroma lies."""
+    to_rgb = ToRgb(colour)
+    return [
+        (each.index, each.pts, each.ticks, each.suspect, content(each.frame), to_rgb.picture(each.frame).tobytes())
+        for each in decoder
+    ]
+
+
+def assert_alike(path: Path, max_damage: float = 0) -> tuple[Decoder, Decoder]:
+    """Both decoders, which have given the same frames."""
+    ours, theirs = PyavDecoder(path, max_damage), FfmpegDecoder(path, max_damage)
+    colour = probe_film(path).colour
+    assert told(theirs, colour) == told(ours, colour)
+    assert (theirs.frames, theirs.errors) == (ours.frames, ours.errors)
+    return ours, theirs
+
+
+def decode(path: Path) -> tuple[Decoder, list[Decoded]]:
+    decoder = decoder_for(path, probe_film(path), max_damage=0)
+    return decoder, list(decoder)
+
+
+def luma(decoded: Sequence[Decoded]) -> list[Picture]:
+    planes = [each.frame.planes[0] for each in decoded]
+    return [np.frombuffer(memoryview(p), np.uint8).reshape(p.height, -1)[:, : p.width] for p in planes]
+
+
+def combing(picture: Picture) -> float:
+    """How much more lines differ from the next ones than from the next but one, in levels."""
+    lines = picture.astype(np.int16)
+    return float(np.abs(np.diff(lines, axis=0)).mean() - np.abs(lines[2:] - lines[:-2]).mean())
+
+
+@pytest.mark.parametrize(
+    ("name", "coding", "vfr"),
+    [
+        ("film.mp4", Coding(), False),
+        ("film.mp4", Coding(), True),
+        ("film.mkv", Coding(options={"bf": "3", "preset": "fast"}), False),
+        ("film.mkv", Coding(options={"bf": "3", "preset": "fast"}), True),
+        ("film.ts", Coding(), False),
+        ("film.mpg", Coding(codec="mpeg2video"), False),
+        ("film.avi", Coding(codec="mpeg4", options={"bf": "2"}), False),
+        ("film.asf", Coding(codec="mpeg4", options={"bf": "2"}), False),
+        ("10 bit.mkv", Coding(codec="ffv1", pixel_format="yuv420p10le"), False),
+        ("rgb.mkv", Coding(codec="ffv1", pixel_format="bgr0"), False),
+        ("full.mp4", Coding(codec="mjpeg", pixel_format="yuvj420p"), True),
+    ],
+)
+def test_frames_and_times_are_those_of_pyav(name: str, coding: Coding, vfr: bool, tmp_path: Path) -> None:
+    path = make_film(tmp_path / name, [12, 20], vfr=vfr, coding=coding).path
+    ours, theirs = assert_alike(path)
+    assert theirs.errors == 0
+    assert vfr or abs(theirs.end_ticks - ours.end_ticks) <= 1
+
+
+@pytest.mark.parametrize("suffix", [".mkv", ".mp4", ".ts"])
+@pytest.mark.parametrize("start_s", [Fraction(5), Fraction(-1, 8)])
+def test_films_that_start_late_or_early(start_s: Fraction, suffix: str, tmp_path: Path) -> None:
+    path, times = tmp_path / f"film{suffix}", [start_s + Fraction(k, 24) for k in range(25)]
+    unshifted = {"avoid_negative_ts": "disabled"}
+    write_film(path, scene_pictures(Scene(24), 0, (64, 64)), times, options=unshifted)
+    _, theirs = assert_alike(path)
+    assert theirs.frames == (24 if start_s > 0 else 21)
+
+
+def test_times_that_go_back(tmp_path: Path) -> None:
+    path = make_film(tmp_path / "film.ts", [24]).path
+    path.write_bytes(path.read_bytes() * 2)
+    _, theirs = assert_alike(path, 1)
+    assert theirs.errors == 24
+
+
+@pytest.mark.parametrize("places", [3, 60])
+def test_damage_is_found_as_by_pyav(places: int, tmp_path: Path) -> None:
+    path = damaged(tmp_path / "film.mp4", places)
+    _, theirs = assert_alike(path, 1)
+    assert theirs.errors == {3: 3, 60: 23}[places]
+    if places == 60:
+        with pytest.raises(FilmDamaged, match="23 of 240 packets cannot be decoded"):
+            list(FfmpegDecoder(path, 0.05))
+
+
+def test_a_film_that_was_cut_off(tmp_path: Path) -> None:
+    path = make_film(tmp_path / "film.mkv", [60] * 4).path
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+    assert 100 < len(list(FfmpegDecoder(path, 0.6))) < 140
+    with pytest.raises(FilmDamaged, match=r"ends after [45]\.\d of 10\.0 s"):
+        list(FfmpegDecoder(path, 0.05))
+
+
+def test_frames_that_change_their_size(tmp_path: Path) -> None:
+    parts = []
+    for place, size in enumerate([(64, 96), (96, 64)]):
+        times = [place + Fraction(k, 24) for k in range(13)]
+        write_film(tmp_path / f"{place}.ts", scene_pictures(Scene(12), 0, size), times)
+        parts.append((tmp_path / f"{place}.ts").read_bytes())
+    (tmp_path / "film.ts").write_bytes(b"".join(parts))
+    with pytest.raises(FilmUnreadable, match=r"has 96×64 px, the first 64×96"):
+        list(FfmpegDecoder(tmp_path / "film.ts", 1))
+
+
+@pytest.mark.parametrize("top_first", [True, False])
+@pytest.mark.parametrize("options", [{"x264-params": "interlaced=1"}, {}], ids=["flagged", "not flagged"])
+def test_interlaced_films_come_out_whole(top_first: bool, options: dict[str, str], tmp_path: Path) -> None:
+    pictures = interlaced_pictures(moving_pictures(120), top_first=top_first)
+    write_film(tmp_path / "film.mp4", pictures, evenly(60, Fraction(25)), Fraction(25), Coding(options=options))
+    decoder, frames = decode(tmp_path / "film.mp4")
+    assert [each.ticks * Fraction(1, 12800) for each in frames] == evenly(60, Fraction(25))[:-1]
+    assert decoder.filters.startswith("bwdif")
+    before = [combing(picture) for picture in luma(list(PyavDecoder(tmp_path / "film.mp4", 0)))]
+    assert min(before) > 5
+    assert max(combing(picture) for picture in luma(frames)[1:-1]) < 1
+
+
+def test_telecined_films_come_out_as_they_were_shot(tmp_path: Path) -> None:
+    shot, rate = moving_pictures(96), Fraction(30000, 1001)
+    write_film(tmp_path / "film.mp4", telecined_pictures(shot), evenly(120, rate), rate)
+    decoder, frames = decode(tmp_path / "film.mp4")
+    write_film(tmp_path / "shot.mp4", shot, evenly(96, Fraction(24)))
+    truth = luma(list(PyavDecoder(tmp_path / "shot.mp4", 0)))
+    assert (decoder.name, decoder.frames, decoder.errors) == ("ffmpeg", 96, 0)
+    away = [np.abs(a.astype(int) - b).mean() for a, b in zip(luma(frames), truth, strict=True)]
+    assert max(away) < 2
+    assert {round(b.pts - a.pts, -1) for a, b in pairwise(frames)} == {1250}
+
+
+@pytest.mark.parametrize("transfer", ["smpte2084", "arib-std-b67"])
+def test_hdr_films_are_shown_in_ordinary_light(transfer: str, tmp_path: Path) -> None:
+    path = hdr_film(tmp_path / "film.mkv", transfer)
+    probe = probe_film(path)
+    assert (probe.hdr, probe.coded.matrix, probe.colour.matrix, probe.colour.range) == (
+        True,
+        "bt2020",
+        "bt709",
+        "limited",
+    )
+    _, frames = decode(path)
+    found = ToRgb(probe.colour).picture(frames[1].frame)[16, 16::32].astype(int)
+    flat = ToRgb(probe.coded).picture(next(iter(PyavDecoder(path, 0))).frame)[16, 16::32].astype(int)
+    wanted = (np.array(list(HDR_CHART.values())) * 255).round()
+    dim = wanted.max(axis=1) <= 153  # mobius leaves it as it is
+    assert np.abs(found - wanted)[dim].max() <= (3 if transfer == "smpte2084" else 12), "zimg's HLG is not exact"
+    assert np.abs(flat - wanted)[dim].max() > 30
+    skin, white = list(HDR_CHART).index("skin"), list(HDR_CHART).index("white")
+    assert np.abs(found[skin] - wanted[skin]).max() <= 14
+    assert (found[white] > 205).all()
+    assert np.ptp(found[white]) <= 2
+
+
+def test_hdr_films_of_odd_size_stay_whole(tmp_path: Path) -> None:
+    _, frames = decode(hdr_film(tmp_path / "film.mkv", "smpte2084", (287, 33), "yuv420p10le"))
+    assert {(each.frame.width, each.frame.height) for each in frames} == {(287, 33)}
+
+
+def test_a_progressive_film_stays_with_pyav(tmp_path: Path) -> None:
+    path = make_film(tmp_path / "film.mp4", [24]).path
+    probe = probe_film(path)
+    assert decoder_for(path, probe, max_damage=0).name == "pyav"
+    assert decoder_for(path, probe, max_damage=0, name="ffmpeg").name == "ffmpeg"
+
+
+@pytest.mark.skipif(Path("/dev/nvidia0").exists(), reason="there is a CUDA device")
+def test_hardware_that_is_not_there(tmp_path: Path) -> None:
+    path = make_film(tmp_path / "film.mp4", [24]).path
+    decoder = decoder_for(path, probe_film(path), max_damage=0, hwaccel="cuda")
+    with pytest.raises(DependencyError, match=r"cuda: .*wanted a device"):
+        list(decoder)
+
+
+def test_an_ffmpeg_without_the_filters(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    program = tmp_path / "ffmpeg"
+    program.write_text("#!/bin/sh\necho ' ... bwdif  V->V  Deinterlace the input image.'\n")
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    FfmpegDecoder(tmp_path / "film.mp4", 0, [Filter("bwdif")])
+    with pytest.raises(DependencyError, match=r"film\.mp4 needs ffmpeg's zscale, which .*/ffmpeg lacks"):
+        FfmpegDecoder(tmp_path / "film.mp4", 0, [Filter("bwdif"), Filter("zscale")])
+
+
+def test_no_ffmpeg_at_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setenv("IMAGEIO_FFMPEG_EXE", "")
+    monkeypatch.setitem(sys.modules, "imageio_ffmpeg", None)
+    with pytest.raises(DependencyError, match="no ffmpeg is found"):
+        FfmpegDecoder(tmp_path / "film.mp4", 0)
+
+
+def test_ffmpeg_ends_with_the_one_who_reads(tmp_path: Path) -> None:
+    frames = iter(FfmpegDecoder(make_film(tmp_path / "film.mp4", [240]).path, 0))
+    next(frames)
+    assert psutil.Process().children()
+    frames.close()
+    assert not psutil.Process().children()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere a hanging child stays")
+def test_a_child_that_hangs_dies_with_us() -> None:
+    sleeping = "import time; time.sleep(60)"
+    starter = (
+        "import sys, time; from mhmd.media.child import Child\n"
+        f"child = Child([sys.executable, '-c', {sleeping!r}])\n"
+        "print(child.url, flush=True); time.sleep(60)"
+    )
+    with subprocess.Popen([sys.executable, "-c", starter], stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        process.stdout.readline()
+        (child,) = psutil.Process(process.pid).children()
+        process.kill()
+        child.wait(5)
+    assert not child.is_running()
+
+
+def test_a_child_that_says_a_lot() -> None:
+    talk = "import sys\nfor _ in range(100000): print('[error] so', file=sys.stderr)\nsys.stderr.write('y' * 99999)"
+    began = time.monotonic()
+    with Child([sys.executable, "-c", talk]) as child:
+        os.read(int(child.url.removeprefix("pipe:")), 1)
+        said, status = child.finish()
+    assert (status, len(said.complaints)) == (0, 20)
+    assert time.monotonic() - began < 8
