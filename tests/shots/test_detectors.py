@@ -1,0 +1,123 @@
+"""Every detector on scenes of moving textures: what it finds, what it leaves, what it promises."""
+
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from mhmd.shots import DETECTORS, detector
+from tests.shots.fed import fed
+from tests.shots.footage import CUT, SIZE, Join, Pictures, film, scene
+
+SLOW = ("cascade", "transnetv2")
+BLACK, WHITE = 0, 255
+
+
+def still(picture: Pictures, frames: int) -> Pictures:
+    return np.repeat(picture[None], frames, axis=0)
+
+
+@pytest.mark.parametrize("name", DETECTORS)
+def test_cuts(name: str) -> None:
+    pictures, truth = film([scene(n, seed) for seed, n in enumerate((30, 25, 40, 30))], [CUT] * 3)
+    found = fed(detector(name), pictures)
+    assert [(each.kind, each.start_frame) for each in found] == [("cut", each.start_frame) for each in truth]
+
+
+@pytest.mark.parametrize(("name", "join"), [*((name, Join(16)) for name in SLOW), ("cascade", Join(24, through=BLACK))])
+def test_dissolves_and_fades_have_extent(name: str, join: Join) -> None:
+    scenes = [scene(60, 1), scene(50, 4), scene(60, 5)]
+    pictures, truth = film(scenes, [join, CUT])
+    found = fed(detector(name), pictures)
+    assert [each.kind for each in found] == [each.kind for each in truth]
+    assert found[0].start_frame == pytest.approx(truth[0].start_frame, abs=3)
+    assert found[0].end_frame == pytest.approx(truth[0].end_frame, abs=3)
+    assert found[1].start_frame == truth[1].start_frame
+
+
+@pytest.mark.parametrize(("name", "join"), [("transnetv2", Join(16)), ("cascade", Join(24, through=WHITE))])
+def test_still_scenes_dissolve_too(name: str, join: Join) -> None:
+    pictures, truth = film([still(scene(1, seed)[0], 50) for seed in (1, 4)], [join])
+    (found,) = fed(detector(name), pictures)
+    assert found.kind == truth[0].kind
+    assert found.start_frame < truth[0].end_frame
+    assert found.end_frame > truth[0].start_frame
+
+
+def test_a_black_head_fades_in_under_the_cascade() -> None:
+    black = np.zeros((30, SIZE[1], SIZE[0], 3), np.uint8)
+    (found,) = fed(detector("cascade"), film([black, scene(60, 4)], [Join(18)])[0])
+    assert found.kind == "fade"
+    assert found.start_frame == pytest.approx(12, abs=4)
+    assert found.end_frame == pytest.approx(30, abs=4)
+
+
+def test_a_cut_to_black_and_the_fade_after_it_are_one_to_the_cascade() -> None:
+    dark = scene(60, 4)
+    weight = ((np.arange(18) + 1) / 19)[:, None, None, None]
+    dark[:18] = np.round(dark[:18] * weight)
+    (found,) = fed(detector("cascade"), np.concatenate([scene(50, 1), dark]))
+    assert found.kind == "fade"
+    assert found.start_frame == 50
+    assert found.end_frame == pytest.approx(68, abs=3)
+
+
+@pytest.mark.parametrize("frames", [1, 2, 3])
+def test_a_flash_is_no_cut_to_the_cascade(frames: int) -> None:
+    pictures = scene(80, 3)
+    pictures[40 : 40 + frames] = 240
+    assert fed(detector("cascade"), pictures) == []
+
+
+@pytest.mark.parametrize("name", DETECTORS)
+@pytest.mark.parametrize("frames", [1, 2, 60])
+def test_a_still_film_has_no_transitions(name: str, frames: int) -> None:
+    assert fed(detector(name), still(scene(1, 0)[0], frames)) == []
+
+
+@pytest.mark.parametrize("name", DETECTORS)
+def test_a_film_without_frames_has_no_transitions(name: str) -> None:
+    finder = detector(name)
+    assert finder.finish() == []
+    assert finder.settled == 0
+
+
+@pytest.mark.parametrize("name", SLOW)
+def test_a_film_that_is_a_fade_keeps_a_frame_before_and_after(name: str) -> None:
+    pictures = film([scene(12, 1), scene(12, 4)], [Join(10)])[0]
+    fed(detector(name), pictures)
+
+
+def test_where_nothing_is_in_doubt_the_cascade_settles_soon() -> None:
+    finder = detector("cascade")
+    pictures = film([still(scene(1, seed)[0], 60) for seed in (0, 1)], [CUT])[0]
+    behind = []
+    for index, picture in enumerate(pictures):
+        finder.feed(index, 0.0, picture)
+        behind.append(index - finder.settled)
+    assert max(behind) <= 40
+    assert behind[50] <= 30
+
+
+def test_the_cascade_needs_no_torch() -> None:
+    program = """
+import sys
+from mhmd.shots import detector
+from tests.shots.fed import fed
+from tests.shots.footage import Join, film, scene
+scenes = [scene(1, seed).repeat(40, axis=0) for seed in (0, 1)]
+assert [each.kind for each in fed(detector("cascade"), film(scenes, [Join(12)])[0])] == ["dissolve"]
+assert "torch" not in sys.modules
+"""
+    subprocess.run([sys.executable, "-c", program], check=True)
+
+
+@settings(max_examples=12, deadline=None)
+@given(st.lists(st.tuples(st.integers(1, 40), st.integers(0, 5), st.integers(0, 30)), min_size=1, max_size=5))
+def test_the_cascade_keeps_its_promises_on_any_film(parts: list[tuple[int, int, int]]) -> None:
+    scenes = [scene(frames, seed, (48, 27)) for frames, seed, _ in parts]
+    joins = [Join(min(n, len(a), len(b))) for a, b, (_, _, n) in zip(scenes, scenes[1:], parts, strict=False)]
+    fed(detector("cascade"), film(scenes, joins)[0])
