@@ -9,9 +9,10 @@ import click
 import typer
 
 from mhmd.cli import app
+from mhmd.entries import MANIFESTS
 from mhmd.options import describe
 from mhmd.recipe import VERBS, knobs_of
-from mhmd.records import DATASET, MANIFESTS, STORED, Record, columns_of
+from mhmd.records import DATASET, STORED, Record, columns_of
 
 DOCS = Path(__file__).parent
 MARK = "<!-- made by docs/generate.py: change the code, then `make docs` -->\n\n"

@@ -6,12 +6,12 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from mhmd.entries import FilmEntry, LabelEntry, LabelName
 from mhmd.errors import MissingInput, UsageError
 from mhmd.execute import Watchdog
 from mhmd.inputs import read_manifest
 from mhmd.make import Made, Report, make, out_folder
 from mhmd.recipe import Recipe
-from mhmd.records import FilmEntry, LabelEntry, LabelName
 from mhmd.sink import refuse_foreign
 from mhmd.splits import SplitConfig, deal, forced_splits
 from mhmd.stage import AnyStage, Where

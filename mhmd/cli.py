@@ -12,13 +12,13 @@ import typer
 
 from mhmd.build import How, build
 from mhmd.build import split as deal_splits
+from mhmd.entries import LabelEntry, SplitEntry
 from mhmd.errors import MhmdError, UsageError
 from mhmd.execute import Watchdog
 from mhmd.historynet.config import TrainConfig
 from mhmd.make import make
 from mhmd.options import with_knobs
 from mhmd.recipe import load_recipe
-from mhmd.records import LabelEntry, SplitEntry
 from mhmd.report import LogFormat, Reporter, print_table, reporter
 from mhmd.splits import SplitConfig
 from mhmd.stage import AnyStage, Where

@@ -10,8 +10,9 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from mhmd.entries import FilmEntry, LabelEntry, LabelName, SplitEntry
 from mhmd.errors import FilmMissing, MissingInput, UsageError
-from mhmd.records import STORED, FilmEntry, FilmHash, LabelEntry, LabelName, Record, SplitEntry
+from mhmd.records import STORED, FilmHash, Record
 
 if TYPE_CHECKING:
     import pyarrow as pa

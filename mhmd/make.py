@@ -12,10 +12,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from mhmd.entries import FilmEntry, LabelEntry
 from mhmd.errors import ManifestError, MissingInput, StorageError, UnitError, UsageError
 from mhmd.execute import EXECUTORS, Job, Outcome, Progress, Watchdog
 from mhmd.inputs import Inputs, read_manifest, table_path
-from mhmd.records import STORED, Failure, FilmEntry, Frame, LabelEntry, Record
+from mhmd.records import STORED, Failure, Frame, Record
 from mhmd.sink import DatasetSink, Sink, StoredProgress, listed, refuse_foreign
 from mhmd.stage import CORPUS, AnyStage, Where
 

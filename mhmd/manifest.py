@@ -7,8 +7,8 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from mhmd.entries import FilmEntry, LabelEntry, LabelName, SplitEntry
 from mhmd.errors import ManifestError
-from mhmd.records import FilmEntry, LabelEntry, LabelName, SplitEntry
 from mhmd.splits import SPLITS
 from mhmd.tabular import Problem, flag, read_rows, refuse
 from mhmd.taxonomy import ATTRIBUTES, Taxonomy

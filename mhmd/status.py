@@ -5,11 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from mhmd.entries import FilmEntry, LabelEntry
 from mhmd.errors import MissingInput, UnitError
 from mhmd.inputs import read_manifest, table_path
 from mhmd.make import films_of, is_fresh
 from mhmd.recipe import Recipe
-from mhmd.records import STORED, Failure, Film, FilmEntry, Frame, LabelEntry, Mask, Record, Screening, columns_of
+from mhmd.records import STORED, Failure, Film, Frame, Mask, Record, Screening, columns_of
 from mhmd.stage import AnyStage, Where
 from mhmd.stages import ORDER, stage
 from mhmd.stages.screen import MONOCHROME

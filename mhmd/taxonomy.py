@@ -8,7 +8,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
-from mhmd.records import LabelName, columns_of
+from mhmd.entries import LabelName
+from mhmd.records import columns_of
 from mhmd.resources import resource
 
 if TYPE_CHECKING:

@@ -8,9 +8,10 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 
+from mhmd.entries import MANIFESTS, FilmEntry, LabelEntry
 from mhmd.errors import ManifestError
 from mhmd.manifest import read_films, read_labels, read_splits, read_taxonomy, write_splits
-from mhmd.records import MANIFESTS, FilmEntry, LabelEntry, columns_of
+from mhmd.records import columns_of
 from mhmd.resources import resource
 from mhmd.splits import deal, forced_splits
 from mhmd.storage import schema_of

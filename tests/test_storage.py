@@ -12,8 +12,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from mhmd.entries import MANIFESTS
 from mhmd.errors import StorageError
-from mhmd.records import DATASET, MANIFESTS, STORED, Frame, Mask, Record, Shot, columns_of
+from mhmd.records import DATASET, STORED, Frame, Mask, Record, Shot, columns_of
 from mhmd.sink import Sink
 from mhmd.storage import Stamp, Storage, content_of, encode_table, schema_of, table_of
 from mhmd.tar import TarWriter

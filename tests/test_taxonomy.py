@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from mhmd.entries import LabelName
 from mhmd.errors import DependencyError
-from mhmd.records import LabelName
 from mhmd.resources import resource
 from mhmd.taxonomy import Taxonomy, load_taxonomy
 

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 
 from mhmd.demo.footage import clip, photograph
 from mhmd.demo.render import RATE, TAKES, render, starts
-from mhmd.records import FilmEntry, LabelEntry, Record
+from mhmd.entries import FilmEntry, LabelEntry
+from mhmd.records import Record
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -6,9 +6,10 @@ from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from mhmd.config import Config
+from mhmd.entries import LabelEntry, LabelName
 from mhmd.errors import ManifestError
 from mhmd.inputs import Inputs
-from mhmd.records import Frame, Label, LabelEntry, LabelName
+from mhmd.records import Frame, Label
 from mhmd.sink import Sink
 from mhmd.stage import Stage
 from mhmd.taxonomy import ATTRIBUTES, Taxonomy

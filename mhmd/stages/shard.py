@@ -10,21 +10,9 @@ from typing import TYPE_CHECKING
 from pydantic import Field
 
 from mhmd.config import Config
+from mhmd.entries import FilmEntry, LabelName, SplitEntry
 from mhmd.errors import MissingInput
-from mhmd.records import (
-    FilmEntry,
-    Frame,
-    Label,
-    LabelName,
-    Mask,
-    Record,
-    SampleInfo,
-    SampleRow,
-    Screening,
-    SplitEntry,
-    Verdict,
-    columns_of,
-)
+from mhmd.records import Frame, Label, Mask, Record, SampleInfo, SampleRow, Screening, Verdict, columns_of
 from mhmd.stage import Stage
 
 if TYPE_CHECKING:

@@ -9,9 +9,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from mhmd.entries import LabelEntry
 from mhmd.errors import ManifestError
 from mhmd.inputs import Inputs
-from mhmd.records import Label, LabelEntry
+from mhmd.records import Label
 from mhmd.sink import Sink
 from mhmd.stage import Where
 from mhmd.stages.label import STAGE, LabelConfig, label_frames, run
