@@ -12,6 +12,9 @@ if TYPE_CHECKING:
 MEASURED_SHORT_SIDE_PX = 256
 """Larger pictures are scaled down to this before they are measured: sharpness and grain depend on size."""
 
+COLOUR_SHORT_SIDE_PX = 128
+"""Colour is measured at this size: it hardly depends on it, and Lab is dear."""
+
 
 @dataclass(frozen=True, slots=True)
 class Measures:
@@ -38,7 +41,7 @@ def measure(rgb: NDArray[np.uint8]) -> Measures:
     reduced = shrink(rgb, MEASURED_SHORT_SIDE_PX)
     luma = cv2.cvtColor(reduced, cv2.COLOR_RGB2GRAY).astype("uint8", copy=False)
     mean, std = (float(value[0, 0]) for value in cv2.meanStdDev(luma))
-    lab = colour.lab_of(reduced)
+    lab = colour.lab_of(shrink(reduced, COLOUR_SHORT_SIDE_PX))
     coarse = colour.coarse(lab)
     band = subtitles.band(luma)
     scale = rgb.shape[0] / luma.shape[0]

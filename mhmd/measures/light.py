@@ -16,5 +16,6 @@ def sharpness(luma: NDArray[np.uint8]) -> float:
     """
     from mhmd.media.opencv import cv2
 
-    _, std = cv2.meanStdDev(cv2.Laplacian(luma, cv2.CV_16S))
-    return float(std[0, 0]) ** 2
+    edges = cv2.Laplacian(luma, cv2.CV_16S)
+    mean = float(cv2.sumElems(edges)[0]) / edges.size  # whole numbers: exact, and quicker than meanStdDev
+    return float(cv2.norm(edges, cv2.NORM_L2SQR)) / edges.size - mean**2

@@ -57,7 +57,8 @@ def tiny(bgr: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """The picture as 27×48×3, RGB, squeezed whatever its form."""
     from mhmd.media.opencv import cv2
 
-    return np.ascontiguousarray(cv2.resize(bgr, (WIDTH, HEIGHT), interpolation=cv2.INTER_AREA)[:, :, ::-1])
+    halves = cv2.resize(bgr, (2 * WIDTH, 2 * HEIGHT), interpolation=cv2.INTER_LINEAR)  # with these, area is quick
+    return np.ascontiguousarray(cv2.resize(halves, (WIDTH, HEIGHT), interpolation=cv2.INTER_AREA)[:, :, ::-1])
 
 
 def plain(picture: NDArray[np.uint8]) -> bool:

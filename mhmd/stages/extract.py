@@ -48,7 +48,7 @@ class ExtractConfig(Config):
         "pyav", description="what decodes; films that need FFmpeg's filters go to ffmpeg by themselves"
     )
     hwaccel: Literal["none", "cuda"] = Field("none", description="hardware to decode on; cuda means ffmpeg")
-    interval_s: float = Field(0.6, gt=0, le=3600, description="the sharpest frame of each such stretch of a shot, s")
+    interval_s: float = Field(0.55, gt=0, le=3600, description="the sharpest frame of each such stretch of a shot, s")
     guard_s: float = Field(0.2, ge=0, le=60, description="nothing is stored nearer than this to an end of a shot, s")
     min_per_shot: int = Field(1, ge=0, le=100, description="frames of a shot too short for so many intervals")
     max_per_shot: int = Field(0, ge=0, description="frames of a shot, evenly spread; 0 = no limit")
