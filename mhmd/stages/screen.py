@@ -30,7 +30,7 @@ class ScreenConfig(Config):
         8.0, ge=0, le=128, description="Less contrast is black or flat (standard deviation of luma)"
     )
     max_blend: float = Field(
-        0.25, ge=0, le=1, description="More is a transition (how much of the frame is mixed from others); 1 = off"
+        0.35, ge=0, le=1, description="More is a transition (how much of the frame is mixed from others); 1 = off"
     )
     max_text: float = Field(
         0.8, ge=0, le=1, description="More is text (share of the picture that is text on a plain ground); 1 = off"
