@@ -49,7 +49,10 @@ MAX_PIXEL_ASPECT = 4
 """Pixels wider or taller than this by their other side are a mistake in the header; anamorphic film has 2."""
 
 PACKETS_A_KEYFRAME = 4
-"""Packets after a keyframe that may be needed until its frame comes out: two fields, a header of its own."""
+"""Packets from a keyframe on that may be needed until its frame comes out: two fields, a header of its own."""
+
+WHOLE_FRAMES = ("mov", "matroska")
+"""In these containers a packet holds a whole frame: the decoder need not be given more to let it out."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -264,7 +267,8 @@ def _next_keyframe(container: InputContainer, stream: VideoStream, seen: set[int
             return None
         seen.add(packet.dts)
         frames = stream.decode(packet)
-        for follower in islice(packets, PACKETS_A_KEYFRAME - 1):
+        whole = any(name in container.format.name for name in WHOLE_FRAMES)
+        for follower in islice(packets, 0 if whole else PACKETS_A_KEYFRAME - 1):
             if frames:
                 break
             frames = stream.decode(follower)
