@@ -111,7 +111,7 @@ class Watch:
 
     def blend(self, pick: Pick) -> float:
         """How much the frame is a mix of those around it, 0 to 1; known `DELAY` frames later."""
-        return self._blends[pick.candidate.index]
+        return round(self._blends[pick.candidate.index], 4)  # what is beyond depends on how BLAS adds
 
     def bars(self, pick: Pick) -> Bars:
         """The commonest of the film's formats in whose bars nothing was seen in the shot so far."""
