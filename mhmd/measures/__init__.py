@@ -41,7 +41,8 @@ def measure(rgb: NDArray[np.uint8]) -> Measures:
     reduced = shrink(rgb, MEASURED_SHORT_SIDE_PX)
     luma = cv2.cvtColor(reduced, cv2.COLOR_RGB2GRAY).astype("uint8", copy=False)
     mean, std = (float(value[0, 0]) for value in cv2.meanStdDev(luma))
-    lab = colour.lab_of(shrink(reduced, COLOUR_SHORT_SIDE_PX))
+    coloured = shrink(reduced, COLOUR_SHORT_SIDE_PX)
+    lab = colour.lab_of(coloured)
     coarse = colour.coarse(lab)
     band = subtitles.band(luma)
     scale = rgb.shape[0] / luma.shape[0]
@@ -52,7 +53,7 @@ def measure(rgb: NDArray[np.uint8]) -> Measures:
         colorfulness=colour.colorfulness(reduced),
         chroma_mean=colour.chroma_mean(lab),
         chroma_p95=colour.chroma_p95(coarse),
-        off_tint=colour.off_tint(coarse),
+        off_tint=colour.off_tint(coarse, colour.unclipped(coloured, coarse.shape[:2])),
         text=text.text(luma),
         subtitle_band=band and (int(band[0] * scale), min(rgb.shape[0], -int(-band[1] * scale // 1))),
     )

@@ -18,6 +18,9 @@ is 1 or 2 in a and b, while whatever has a colour of its own is still there."""
 TINT_KNOTS = 8
 """A tint's hue and strength change slowly from the shadows to the highlights: so many points describe them."""
 
+CLIPPED_LEVEL, MAX_CLIPPED, MIN_FREE = 250, 0.05, 0.1
+"""A channel from this level on has met its end; a place with more such pixels than this share is left out of the search
+for a tint; if less than this share of the picture remains, nothing is."""
 
 THING_PX = 5
 """What has a colour that no tint explains is about so large at that size; averaged over it, noise is below 1."""
@@ -78,36 +81,47 @@ def chroma_p95(coarse_lab: Lab) -> float:
     return float(np.percentile(np.hypot(coarse_lab[..., 1], coarse_lab[..., 2]), 95))
 
 
-def off_tint(coarse_lab: Lab) -> float:
+def unclipped(rgb: NDArray[np.uint8], size: tuple[int, int]) -> NDArray[np.bool_]:
+    """Where in an RGB picture H×W×3, seen at height and width `size`, hardly a pixel has a channel at its upper end."""
+    from mhmd.media.opencv import cv2
+
+    ended = (rgb.max(axis=2) >= CLIPPED_LEVEL).astype("float32")
+    free: NDArray[np.bool_] = cv2.resize(ended, size[::-1], interpolation=cv2.INTER_AREA) < MAX_CLIPPED
+    return free
+
+
+def off_tint(coarse_lab: Lab, free: NDArray[np.bool_]) -> float:
     """How far colours lie from the tint that would fit coarse CIELAB h×w×3 best: what a tenth of them exceeds, in ab.
 
     A tinted or toned gray picture has one colour for each lightness: a curve through ab, here linear between
     `TINT_KNOTS` lightnesses and fitted by least squares. In a real picture things of the same lightness differ.
-    Distances are averaged over things first, as vectors, so that noise cancels and colours do not.
+    Distances are averaged over things first, as vectors, so that noise cancels and colours do not. Only what is `free`,
+    h×w, counts, if that is a tenth of the picture: where a channel clips, the curve of a tint breaks off.
     """
     import numpy as np
 
     from mhmd.media.opencv import cv2
 
-    lightness = coarse_lab[..., 0].ravel().astype(np.float64)
-    low, high = np.percentile(lightness, (1, 99))
+    counted = free.astype(np.float64) if free.mean() >= MIN_FREE else np.ones(free.shape)
+    weight, lightness = counted.ravel(), coarse_lab[..., 0].ravel().astype(np.float64)
+    low, high = np.percentile(lightness[weight > 0], (1, 99))
     place = np.clip((lightness - low) / max(high - low, 1e-3), 0, 1) * (TINT_KNOTS - 1)
     below = np.minimum(place.astype(np.int64), TINT_KNOTS - 2)
     beyond = place - below
 
-    def sums(weights: NDArray[np.float64], shift: int) -> NDArray[np.float64]:
-        added = np.bincount(below + shift, weights, TINT_KNOTS)  # in order: the same last digits with any threads
+    def sums(values: NDArray[np.float64], shift: int) -> NDArray[np.float64]:
+        added = np.bincount(below + shift, values * weight, TINT_KNOTS)  # in order: the same digits with any threads
         return added.astype(np.float64, copy=False)
 
     normal = np.diag(sums((1 - beyond) ** 2, 0) + sums(beyond**2, 1) + 1e-3)
     beside = sums(beyond * (1 - beyond), 0)[:-1]
     normal += np.diag(beside, 1) + np.diag(beside, -1)
-    squares = np.zeros(coarse_lab.shape[:2])
+    squares = np.zeros(counted.shape)
+    around = cv2.blur(counted, (THING_PX, THING_PX), borderType=cv2.BORDER_REPLICATE)
     for channel in (1, 2):
         colour = coarse_lab[..., channel].ravel().astype(np.float64)
         curve = np.linalg.solve(normal, sums((1 - beyond) * colour, 0) + sums(beyond * colour, 1))
-        apart = colour - curve[below] * (1 - beyond) - curve[below + 1] * beyond
-        squares += np.square(
-            cv2.blur(apart.reshape(squares.shape), (THING_PX, THING_PX), borderType=cv2.BORDER_REPLICATE)
-        )
-    return math.sqrt(float(np.percentile(squares, 90)))
+        apart = (colour - curve[below] * (1 - beyond) - curve[below + 1] * beyond) * weight
+        summed = cv2.blur(apart.reshape(counted.shape), (THING_PX, THING_PX), borderType=cv2.BORDER_REPLICATE)
+        squares += np.square(summed / np.maximum(around, 1 / THING_PX**2))
+    return math.sqrt(float(np.percentile(squares[counted > 0], 90)))

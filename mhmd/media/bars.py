@@ -37,6 +37,12 @@ MIN_PICTURE_SHARE = 1 / 3
 LIT_BAR_SHARE = 0.15
 """When more than this share of a bar is lit, it is picture; a subtitle in it lights less."""
 
+LIT_FRAMES = 0.1
+"""A shot shows picture in a bar when this share of its frames does: one flash over it does not."""
+
+EDGED_FRAMES, MIN_EDGED = 0.3, 3
+"""Share and number of a shot's frames in which light begins at the bars' edges, for bars other than the commonest."""
+
 
 @dataclass(frozen=True, slots=True)
 class Bars:
@@ -50,11 +56,12 @@ class Bars:
 
 @dataclass(frozen=True, slots=True)
 class _Vote:
-    """One axis of one frame: black entries at both ends, and the mean luma of every entry."""
+    """One axis of one frame: black entries at both ends; the mean luma and the lit share of every entry."""
 
     start: int
     end: int
     mean: NDArray[np.float64]
+    share: NDArray[np.float64]
 
 
 def formats_of(lumas: Iterable[NDArray[np.uint8]]) -> tuple[Bars, ...]:
@@ -77,6 +84,23 @@ def formats_of(lumas: Iterable[NDArray[np.uint8]]) -> tuple[Bars, ...]:
     return (formats[0], *(bars for bars in formats[1:] if _changes_format(bars, formats[0])))
 
 
+def ends_at(luma: NDArray[np.uint8], bars: Bars) -> bool:
+    """Whether a luma picture (H×W, 0 to 255) rises at once beside all of these bars, given in its own pixels."""
+    height = len(luma)
+    rows, columns = luma.mean(axis=1), luma[bars.top : height - bars.bottom].mean(axis=0)
+    sides = (
+        (rows, bars.top),
+        (rows[::-1], bars.bottom),
+        (columns, bars.left),
+        (columns[::-1], bars.right),
+    )
+    return all(
+        float(profile[edge + 1 : edge + 4].mean() - profile[max(0, edge - 2) : edge].mean()) >= MIN_STEP
+        for profile, edge in sides
+        if edge
+    ) and any(edge for _, edge in sides)
+
+
 def is_lit(luma: NDArray[np.uint8], bars: Bars) -> bool:
     """Whether a luma picture (H×W, 0 to 255) shows picture where these bars would be, given in its own pixels."""
     height, width = luma.shape
@@ -91,7 +115,8 @@ def _vote(luma: NDArray[np.uint8], axis: int) -> _Vote:
     share = np.count_nonzero(luma > BLACK_LUMA, axis=axis) / luma.shape[axis]
     lit = np.flatnonzero(share > LIT_SHARE)
     mean = luma.mean(axis=axis)
-    return _Vote(int(lit[0]), len(share) - 1 - int(lit[-1]), mean) if len(lit) else _Vote(0, 0, mean)
+    ends = (int(lit[0]), len(share) - 1 - int(lit[-1])) if len(lit) else (0, 0)
+    return _Vote(*ends, mean, share)
 
 
 def _formats(votes: Sequence[_Vote], all_votes: int) -> list[tuple[int, int, list[int]]]:
@@ -111,7 +136,24 @@ def _formats(votes: Sequence[_Vote], all_votes: int) -> list[tuple[int, int, lis
         end += (size - start - end) % 2 if start or end else 0
         if size - start - end >= MIN_PICTURE_SHARE * size:
             found.append((start, end, around))
-    return found
+    return _without_marks(votes, found)
+
+
+def _without_marks(
+    votes: Sequence[_Vote], found: Sequence[tuple[int, int, list[int]]]
+) -> list[tuple[int, int, list[int]]]:
+    """Those formats that are more than another one with marks in its bars: subtitles are no format of their own."""
+    kept: dict[tuple[int, int], list[int]] = {(start, end): voters for start, end, voters in found}
+    for start, end, voters in found:
+        for wider in [each for each in kept if each != (start, end) and each[0] >= start and each[1] >= end]:
+            between = [slice(start, wider[0]), slice(len(votes[0].mean) - wider[1], len(votes[0].mean) - end)]
+            shares = [
+                float(votes[voter].share[part].mean()) for voter in voters for part in between if part.stop > part.start
+            ]
+            if median(shares) <= LIT_BAR_SHARE:
+                kept[wider] = kept[wider] + kept.pop((start, end))
+                break
+    return sorted(((*ends, voters) for ends, voters in kept.items()), key=lambda each: -len(each[2]))
 
 
 def _agreeing(votes: Sequence[_Vote], among: Sequence[int], start: int, end: int, near: int) -> list[int]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
@@ -24,49 +25,43 @@ SMALL_WIDTH_PX = 256
 
 
 class SmallPictures:
-    """What detectors look at: h×w×3, BGR, at most 256 px wide, inside the bars that all formats of a film share.
+    """Whole frames of one film as h×w×3, BGR, at most 256 px wide; `part` of them is what detectors look at.
 
     Straight from the planes, each of them decimated by bilinear interpolation as PySceneDetect does, which reads a
     fraction of the frame; chroma to half the size, as most films have it. Formats that are not planar YUV go through
-    FFmpeg's scaler.
+    FFmpeg's scaler. `part` is inside the bars that all formats of the film share.
     """
 
     def __init__(self, probe: Probe) -> None:
-        self.bars = _shared(probe.formats)
-        self._crop = probe.crop(self.bars)
-        scale = min(1.0, SMALL_WIDTH_PX / self._crop.w)
-        self._size = (max(1, round(self._crop.w * scale)), max(1, round(self._crop.h * scale)))
+        scale = min(1.0, SMALL_WIDTH_PX / probe.width)
+        self._size = (max(1, round(probe.width * scale)), max(1, round(probe.height * scale)))
         self._half = (max(1, self._size[0] // 2), max(1, self._size[1] // 2))
+        self._across, self._down = self._size[0] / probe.width, self._size[1] / probe.height
         self._to_rgb = ToRgb(probe.colour)
-        self._cut = Cut()
         self._to_bgr = to_bgr(probe.colour) if probe.colour.matrix in WEIGHTS else None
+        shared = self.inside(_shared(probe.formats), math.ceil)
+        rows, columns = self._size[1] - shared.bottom, self._size[0] - shared.right
+        self.part = slice(shared.top, rows), slice(shared.left, columns)
 
     def __call__(self, frame: VideoFrame) -> Picture:
         """The small picture of a frame."""
         from mhmd.media.opencv import cv2
 
         if self._to_bgr is None or not is_planar_yuv(frame.format):
-            rgb = self._to_rgb.picture(self._cut(frame, self._crop), self._size)
+            rgb = self._to_rgb.picture(frame, self._size)
             return cv2.cvtColor(rgb, cv2.COLOR_RGB2BGR).astype("uint8", copy=False)
         bits = frame.format.components[0].bits
         small = []
         for plane, size in zip(planes_of(frame), (self._size, self._half, self._half), strict=False):
-            part = plane[_part(self._crop.y, self._crop.h, plane.shape[0], frame.height)]
-            part = part[:, _part(self._crop.x, self._crop.w, plane.shape[1], frame.width)]
-            reduced = cv2.resize(part, size, interpolation=cv2.INTER_LINEAR)
+            reduced = cv2.resize(plane, size, interpolation=cv2.INTER_LINEAR)
             small.append(reduced if bits == 8 else cv2.convertScaleAbs(reduced, alpha=0.5 ** (bits - 8)))
         chroma = (cv2.resize(plane, self._size, interpolation=cv2.INTER_LINEAR) for plane in small[1:])
         return cv2.transform(cv2.merge((small[0], *chroma)), self._to_bgr).astype("uint8", copy=False)
 
-    def inside(self, bars: Bars) -> Bars:
-        """Those bars, less what small pictures leave out, in pixels of small pictures, rounded down."""
-        across, down = self._size[0] / self._crop.w, self._size[1] / self._crop.h
-        return Bars(
-            int((bars.left - self.bars.left) * across),
-            int((bars.top - self.bars.top) * down),
-            int((bars.right - self.bars.right) * across),
-            int((bars.bottom - self.bars.bottom) * down),
-        )
+    def inside(self, bars: Bars, rounded: Callable[[float], int] = math.floor) -> Bars:
+        """Those bars in pixels of small pictures, rounded down or as asked."""
+        sides = (bars.left * self._across, bars.top * self._down, bars.right * self._across, bars.bottom * self._down)
+        return Bars(*(rounded(round(side, 6)) for side in sides))
 
 
 class StoredPictures:
@@ -138,12 +133,6 @@ def stored_size(crop: Crop, pixel_aspect: Fraction, short_side_px: int) -> tuple
 def _shared(formats: tuple[Bars, ...]) -> Bars:
     sides = zip(*((bars.left, bars.top, bars.right, bars.bottom) for bars in formats), strict=True)
     return Bars(*(min(side) for side in sides))
-
-
-def _part(start: int, length: int, plane: int, whole: int) -> slice:
-    """The samples of a plane that show nothing outside [start, start + length) of the frame's pixels."""
-    first = math.ceil(start * plane / whole)
-    return slice(first, max(first + 1, (start + length) * plane // whole))
 
 
 def _crop_graph(frame: VideoFrame, crop: Crop) -> Graph:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Literal
 from pydantic import Field, field_validator
 
 from mhmd.config import Config
+from mhmd.errors import FilmUnreadable
 from mhmd.inputs import Inputs, Progress
 from mhmd.records import Film, Frame, Shot
 from mhmd.sampling import Candidate, Grid, Pick, Sampler, spread
@@ -34,7 +35,6 @@ if TYPE_CHECKING:
 
 PROGRESS_FRAMES = 8
 """Frames between two calls of progress: under a second even where a frame takes a tenth of one."""
-
 
 LONGEST_CELL_S = Fraction(3, 20)
 """Of each such stretch one frame may be stored: few to hold in memory, and some in every shot that is to be seen."""
@@ -83,27 +83,32 @@ class Watch:
     """What is seen of every frame in its small picture: how sharp it is, how mixed, and what it shows in the bars."""
 
     def __init__(self, probe: Probe, small: SmallPictures) -> None:
+        from mhmd.media.bars import Bars
         from mhmd.shots.scores import Scorer
 
         self._scorer = Scorer()
         self._blends = array("f")
-        self._formats = {bars: small.inside(bars) for bars in probe.formats}
-        self._lit = {bars: bytearray() for bars in probe.formats if bars != small.bars}
+        self._part = small.part
+        self._none, self._main = Bars(), probe.formats[0]
+        self._formats = {bars: small.inside(bars) for bars in probe.formats if bars != Bars()}
+        self._lit = {bars: bytearray() for bars in self._formats}
+        self._edged = {bars: bytearray() for bars in self._formats}
 
-    def sharpness(self, bgr: Picture) -> float:
+    def sharpness(self, whole: Picture) -> float:
         """Take the next frame: the variance of its Laplacian."""
         from mhmd.measures.light import sharpness
-        from mhmd.media.bars import is_lit
+        from mhmd.media.bars import ends_at, is_lit
         from mhmd.media.opencv import cv2
         from mhmd.shots.scores import tiny
 
-        scores = self._scorer.feed(tiny(bgr))
+        scores = self._scorer.feed(tiny(whole[self._part]))
         if scores:
             self._blends.append(scores.blend)
-        luma = cv2.cvtColor(bgr, cv2.COLOR_BGR2GRAY).astype("uint8", copy=False)
-        for bars, lit in self._lit.items():
-            lit.append(is_lit(luma, self._formats[bars]))
-        return sharpness(luma)
+        luma = cv2.cvtColor(whole, cv2.COLOR_BGR2GRAY).astype("uint8", copy=False)
+        for bars, small in self._formats.items():
+            self._lit[bars].append(is_lit(luma, small))
+            self._edged[bars].append(bars != self._main and ends_at(luma, small))
+        return sharpness(luma[self._part])
 
     def finish(self) -> None:
         """The film is over."""
@@ -114,11 +119,18 @@ class Watch:
         return round(self._blends[pick.candidate.index], 4)  # what is beyond depends on how BLAS adds
 
     def bars(self, pick: Pick) -> Bars:
-        """The commonest of the film's formats in whose bars nothing was seen in the shot so far."""
-        for bars in self._formats:
-            if bars not in self._lit or self._lit[bars].find(1, pick.first_frame, pick.end_frame) < 0:
-                return bars
-        return min(self._formats, key=lambda bars: bars.left + bars.top + bars.right + bars.bottom)
+        """The format of the shot so far: of those in whose bars nothing is seen, the narrowest whose edges are.
+
+        The commonest needs no such edges: a dark shot shows none. Where picture is in the bars of all, none are cut.
+        """
+        from mhmd.media.bars import EDGED_FRAMES, LIT_FRAMES, MIN_EDGED
+
+        frames = slice(pick.first_frame, pick.end_frame)
+        length = pick.end_frame - pick.first_frame
+        fitting = [bars for bars in self._formats if sum(self._lit[bars][frames]) <= LIT_FRAMES * length]
+        enough = max(MIN_EDGED, EDGED_FRAMES * length)
+        sure = [bars for bars in fitting if bars == self._main or sum(self._edged[bars][frames]) >= enough]
+        return max(sure, key=lambda bars: bars.left + bars.top + bars.right + bars.bottom, default=self._none)
 
 
 def exact(seconds: float) -> Fraction:
@@ -150,11 +162,11 @@ def stills(
 
     for decoded in decoder:
         index, ticks = decoded.index, decoded.ticks
-        bgr = small(decoded.frame)
-        sharpness = watch.sharpness(bgr)
+        whole = small(decoded.frame)
+        sharpness = watch.sharpness(whole)
         if not decoded.suspect:
             sampler.offer(Candidate(index, decoded.pts, ticks, sharpness, decoded.frame))
-        for pick in sampler.feed(index, ticks, float(ticks * probe.time_base), bgr):
+        for pick in sampler.feed(index, ticks, float(ticks * probe.time_base), whole[small.part]):
             yield still(pick)
         if index % PROGRESS_FRAMES == 0:
             progress(index, max(probe.frames, index))
@@ -270,6 +282,8 @@ def run(inputs: Inputs, config: ExtractConfig, sink: Sink) -> None:
     for still, jpeg in limited(found, config.max_per_shot, config.max_per_film):
         ref = sink.put(f"{frame_id(film.film_id, still.pts)}.jpg", jpeg)
         frames.append(frame_row(film.film_id, probe, still, decode_jpeg(jpeg), ref))
+    if decoder.frames < 2:
+        raise FilmUnreadable(f"{film.path} has one frame", wanted="a film", do="take it out of the films manifest")
     seconds = {frame: float(ticks * probe.time_base) for frame, ticks in sampler.boundaries.items()}
     sink.rows(Shot, shots_of(film.film_id, sampler.transitions, seconds, decoder.frames))
     sink.rows(Frame, frames)

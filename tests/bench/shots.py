@@ -63,7 +63,7 @@ def _measured(path: Path, name: str) -> tuple[object, ...]:
     spent, lags = [], []
     started = process_time()
     for decoded in PyavDecoder(path, 0.05):
-        small = pictures(decoded.frame)
+        small = pictures(decoded.frame)[pictures.part]
         before = process_time()
         found += finder.feed(decoded.index, float(decoded.ticks * probe.time_base), small)
         spent.append(process_time() - before)

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from mhmd.measures import measure
-from mhmd.measures.colour import chroma_mean, chroma_p95, coarse, colorfulness, lab_of, off_tint
+from mhmd.measures.colour import chroma_mean, chroma_p95, coarse, colorfulness, lab_of
 from mhmd.measures.light import sharpness
 from tests.films import scene_texture
 
@@ -95,10 +95,20 @@ def test_a_tint_has_one_colour_for_each_lightness(hue: tuple[float, ...], gammas
     picture = scene_texture(1, (256, 192))
     toned = (255 * np.array(hue) * (gray_of(picture) / 255.0) ** np.array(gammas)).astype(np.uint8)
     assert chroma_mean(lab_of(toned)) > 8
-    assert off_tint(coarse(lab_of(toned))) < 0.3
+    assert measure(toned).off_tint < 0.3
 
 
 def test_a_cast_over_colours_is_no_tint() -> None:
     picture = scene_texture(1, (256, 192))
     warm = (picture * np.array([1.0, 0.8, 0.5])).astype(np.uint8)
-    assert off_tint(coarse(lab_of(warm))) > 2
+    assert measure(warm).off_tint > 2
+
+
+def test_sepia_that_clips_is_a_tint() -> None:
+    ramp = np.linspace(0.5, 1.6, 256)[None, :, None]  # red and green end at 255 in its bright half
+    bright = (scene_texture(1, (256, 192)) * ramp).clip(0, 255)
+    matrix = np.array([[0.393, 0.769, 0.189], [0.349, 0.686, 0.168], [0.272, 0.534, 0.131]])
+    sepia = (bright @ matrix.T).clip(0, 255).astype(np.uint8)
+    assert (sepia.max(axis=2) == 255).mean() > 0.3
+    assert measure(sepia).off_tint < 1
+    assert measure(bright.astype(np.uint8)).off_tint > 3

@@ -54,7 +54,9 @@ def test_a_ceiling_that_darkens_gradually_is_no_bar() -> None:
 def test_subtitles_in_a_bar_leave_it_a_bar() -> None:
     written = luma(top=12, bottom=12)
     written[72:76, 40:80:4] = 250
-    assert formats_of([luma(top=12, bottom=12)] * 15 + [written] * 15)[0] == Bars(top=12, bottom=12)
+    clean, marked = (np.kron(each, np.ones((4, 4), np.uint8)) for each in (luma(top=12, bottom=12), written))
+    for share in (5, 15, 25):
+        assert formats_of([clean] * (30 - share) + [marked] * share) == (Bars(top=48, bottom=48),)
     assert not is_lit(written, Bars(top=12, bottom=12))
 
 

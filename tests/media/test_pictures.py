@@ -25,7 +25,8 @@ def first_of(path: Path, short_side_px: int = 0) -> tuple[Picture, Picture, Prob
     probe = probe_film(path)
     frame = next(iter(PyavDecoder(path, 0))).frame
     stored = StoredPictures(probe, short_side_px)(frame, probe.crop(probe.formats[0]))
-    return SmallPictures(probe)(frame)[..., ::-1], stored, probe
+    small = SmallPictures(probe)
+    return small(frame)[small.part][..., ::-1], stored, probe
 
 
 @pytest.mark.parametrize("bars", [0, 11, 12, 13, 14])
@@ -34,7 +35,7 @@ def test_neither_shows_bars(bars: int, tmp_path: Path) -> None:
     small, stored, _ = first_of(made.path)
     for picture, scale in ((small, 0.8), (stored, 1)):
         assert picture.shape[1] == 320 * scale
-        assert picture.shape[0] == pytest.approx((180 - 2 * bars) * scale, abs=2)
+        assert picture.shape[0] == pytest.approx((180 - 2 * bars) * scale, abs=4)
         assert picture.mean(axis=(1, 2)).min() > 40
 
 
@@ -104,6 +105,5 @@ def test_small_pictures_leave_out_what_all_formats_leave_out(tmp_path: Path) -> 
     made = make_film(tmp_path / "film.mp4", [2], size=(512, 288))
     probe = replace(probe_film(made.path), formats=(Bars(top=40, bottom=40), Bars(left=20, top=20, bottom=20)))
     small = SmallPictures(probe)
-    assert small.bars == Bars(top=20, bottom=20)
-    assert small(next(iter(PyavDecoder(made.path, 0))).frame).shape == (124, 256, 3)
-    assert small.inside(Bars(top=40, bottom=40)) == Bars(top=10, bottom=10)
+    assert small(next(iter(PyavDecoder(made.path, 0))).frame)[small.part].shape == (124, 256, 3)
+    assert small.inside(Bars(top=40, bottom=41)) == Bars(top=20, bottom=20)

@@ -23,7 +23,7 @@ def transitions_of(path: Path, name: str = "adaptive") -> tuple[list[Transition]
     for decoded in PyavDecoder(path, 0):
         times.append(float(decoded.ticks * probe.time_base))
         settled = finder.settled
-        for transition in finder.feed(decoded.index, times[-1], small(decoded.frame)):
+        for transition in finder.feed(decoded.index, times[-1], small(decoded.frame)[small.part]):
             assert transition.start_frame >= settled
             assert transition.end_frame <= decoded.index
             found.append(transition)

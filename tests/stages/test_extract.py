@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from mhmd.errors import FilmDamaged, RecipeError
+from mhmd.errors import FilmDamaged, FilmUnreadable, RecipeError
 from mhmd.execute import Job
 from mhmd.hashing import phash
 from mhmd.inputs import table_path
@@ -67,7 +67,9 @@ def extract(path: Path, config: ExtractConfig, color_matrix: str | None = None) 
 def expected_frames(made: MadeFilm, interval: Fraction, guard: Fraction) -> list[int]:
     """The frames that belong in the table, by the definition: exact numbers, the whole film at once."""
     small = SmallPictures(probe_film(made.path))
-    sharp = [sharpness(cv2.cvtColor(small(each.frame), cv2.COLOR_BGR2GRAY)) for each in PyavDecoder(made.path, 0)]
+    sharp = [
+        sharpness(cv2.cvtColor(small(each.frame)[small.part], cv2.COLOR_BGR2GRAY)) for each in PyavDecoder(made.path, 0)
+    ]
     candidates: dict[Fraction, int] = {}
     for frame, time in enumerate(made.times[:-1]):
         cell = time // (interval / 4)
@@ -226,22 +228,60 @@ def test_every_shot_has_its_frames(tmp_path: Path) -> None:
     )
 
 
-def test_a_film_may_change_its_format(tmp_path: Path) -> None:
-    """Letterboxed, full, letterboxed: each shot is cut as it was shot."""
+def film_of_formats(path: Path, parts: list[tuple[int, tuple[int, int]]]) -> Path:
+    """A film of 320×180 of shots of so many frames, each with bars of so many px at top and bottom, left and right."""
     pictures = []
-    for place, bars in enumerate((20, 0, 20)):
-        inner = (320, 180 - 2 * bars)
+    for place, (frames, (down, across)) in enumerate(parts):
+        inner = (320 - 2 * across, 180 - 2 * down)
         pictures += [
-            cv2.copyMakeBorder(picture, bars, bars, 0, 0, cv2.BORDER_CONSTANT)
-            for picture in scene_pictures(Scene(48), place, inner)
+            cv2.copyMakeBorder(picture, down, down, across, across, cv2.BORDER_CONSTANT)
+            for picture in scene_pictures(Scene(frames), place, inner)
         ]
-    path = tmp_path / "film.mp4"
     write_film(path, pictures, [Fraction(k, 24) for k in range(len(pictures) + 1)])
-    result = extract(path, OFTEN)
-    crops = result.rows(Frame).groupby("shot")[["crop_y", "crop_h"]].agg(set)
-    assert crops.to_numpy().tolist() == [[{20}, {140}], [{0}, {180}], [{20}, {140}]]
-    assert (result.film["bar_top"], result.film["bar_bottom"]) == (20, 20)
+    return path
+
+
+NONE, WIDE, WIDER, PILLAR = (0, 0), (20, 0), (40, 0), (0, 40)
+
+
+@pytest.mark.parametrize(
+    ("formats", "main"),
+    [
+        ([WIDE, NONE, WIDE], WIDE),
+        ([NONE, NONE, WIDE], NONE),
+        ([NONE, NONE, NONE, WIDE, PILLAR], NONE),
+        ([WIDE, WIDE, WIDER], WIDE),
+    ],
+)
+def test_a_film_may_change_its_format(formats: list[tuple[int, int]], main: tuple[int, int], tmp_path: Path) -> None:
+    """Each shot is cut as it was shot, whichever format is the commonest."""
+    result = extract(film_of_formats(tmp_path / "film.mp4", [(48, bars) for bars in formats]), OFTEN)
+    crops = result.rows(Frame).groupby("shot")[["crop_y", "crop_h", "crop_x", "crop_w"]].agg(set)
+    cuts = [[{down}, {180 - 2 * down}, {across}, {320 - 2 * across}] for down, across in formats]
+    assert crops.to_numpy().tolist() == cuts
+    assert (result.film["bar_top"], result.film["bar_left"]) == main
     assert all(result.picture(ref).mean(axis=(1, 2)).min() > 30 for ref in result.rows(Frame).ref)
+
+
+def test_a_format_of_too_few_frames_to_vote_loses_nothing(tmp_path: Path) -> None:
+    path = film_of_formats(tmp_path / "film.mp4", [(240, WIDE), (240, WIDE), (24, NONE)])
+    frames = extract(path, OFTEN).rows(Frame)
+    assert set(frames[frames["shot"] == 2].crop_h) == {180}
+    assert set(frames[frames["shot"] != 2].crop_h) == {140}
+
+
+def test_a_flash_over_the_bars_leaves_them_bars(tmp_path: Path) -> None:
+    pictures = [
+        cv2.copyMakeBorder(p, 20, 20, 0, 0, cv2.BORDER_CONSTANT) for p in scene_pictures(Scene(96), 0, (320, 140))
+    ]
+    pictures[40] = np.full_like(pictures[40], 255)
+    write_film(tmp_path / "film.mp4", pictures, [Fraction(k, 24) for k in range(97)])
+    assert set(extract(tmp_path / "film.mp4", OFTEN).rows(Frame).crop_h) == {140}
+
+
+def test_one_frame_is_no_film(tmp_path: Path) -> None:
+    with pytest.raises(FilmUnreadable, match="one frame"):
+        extract(make_film(tmp_path / "film.mp4", [1]).path, OFTEN)
 
 
 def test_decimal_knobs_are_exact() -> None:
