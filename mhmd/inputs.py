@@ -208,6 +208,7 @@ def film_hash(storage: Storage, film_id: str, name: str, progress: Progress | No
     path = Path(name)
     if not path.is_file():
         found = "is a URL" if "://" in name else "is a folder" if path.is_dir() else "does not exist"
+        found = "is no regular file" if path.is_symlink() or (path.exists() and not path.is_dir()) else found
         raise FilmMissing(f"{film_id}: {name} {found}", wanted="a local file", do="mend its path in the films manifest")
     stat = path.stat()
     cached = table_path(FilmHash, film_id)
