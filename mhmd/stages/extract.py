@@ -36,6 +36,9 @@ if TYPE_CHECKING:
 PROGRESS_FRAMES = 8
 """Frames between two calls of progress: under a second even where a frame takes a tenth of one."""
 
+BARS_EVERY = 4
+"""Of so many frames one is looked at for what it shows in the bars."""
+
 LONGEST_CELL_S = Fraction(3, 20)
 """Of each such stretch one frame may be stored: few to hold in memory, and some in every shot that is to be seen."""
 
@@ -106,8 +109,10 @@ class Watch:
             self._blends.append(scores.blend)
         luma = cv2.cvtColor(whole, cv2.COLOR_BGR2GRAY).astype("uint8", copy=False)
         for bars, small in self._formats.items():
-            self._lit[bars].append(is_lit(luma, small))
-            self._edged[bars].append(bars != self._main and ends_at(luma, small))
+            lit, edged = self._lit[bars], self._edged[bars]
+            looked = len(lit) % BARS_EVERY == 0
+            lit.append(is_lit(luma, small) if looked else lit[-1])
+            edged.append((bars != self._main and ends_at(luma, small)) if looked else edged[-1])
         return sharpness(luma[self._part])
 
     def finish(self) -> None:
