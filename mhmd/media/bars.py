@@ -37,7 +37,7 @@ MIN_PICTURE_SHARE = 1 / 3
 LIT_BAR_SHARE = 0.15
 """When more than this share of a bar is lit, it is picture; a subtitle in it lights less."""
 
-LIT_FRAMES = 0.1
+LIT_FRAMES = 0.2
 """A shot shows picture in a bar when this share of its frames does: one flash over it does not."""
 
 EDGED_FRAMES, MIN_EDGED = 0.3, 3
