@@ -38,7 +38,7 @@ LIT_BAR_SHARE = 0.15
 """When more than this share of a bar is lit, it is picture; a subtitle in it lights less."""
 
 LIT_FRAMES = 0.2
-"""A shot shows picture in a bar when this share of its frames does: one flash over it does not."""
+"""A shot shows picture in a bar when more than this share of its frames does: one flash over it does not."""
 
 EDGED_FRAMES, MIN_EDGED = 0.3, 3
 """Share and number of a shot's frames in which light begins at the bars' edges, for bars other than the commonest."""

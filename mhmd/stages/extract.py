@@ -132,7 +132,8 @@ class Watch:
 
         frames = slice(pick.first_frame, pick.end_frame)
         length = pick.end_frame - pick.first_frame
-        fitting = [bars for bars in self._formats if sum(self._lit[bars][frames]) <= LIT_FRAMES * length]
+        few = max(BARS_EVERY, LIT_FRAMES * length)  # a flash over the bars
+        fitting = [bars for bars in self._formats if sum(self._lit[bars][frames]) <= few]
         enough = max(MIN_EDGED, EDGED_FRAMES * length)
         sure = [bars for bars in fitting if bars == self._main or sum(self._edged[bars][frames]) >= enough]
         return max(sure, key=lambda bars: bars.left + bars.top + bars.right + bars.bottom, default=self._none)
