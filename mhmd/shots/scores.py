@@ -106,10 +106,13 @@ class Scorer:
         levels = self._levels[around]
         squares = inner.diagonal()
         variances = np.maximum(squares - levels**2, 0.0)
+        a, m, c = DELAY - STEPS, DELAY, DELAY + STEPS
         change, apart, smeared, returns = _cut(inner, levels, squares, variances)
         return Scores(
             index,
-            _blend(inner, levels, squares, variances),
+            blend_of(
+                inner[a, c], inner[m, a], inner[m, c], (squares[a], squares[m], squares[c]), (levels[a], levels[c])
+            ),
             change,
             apart,
             smeared,
@@ -117,21 +120,23 @@ class Scorer:
         )
 
 
-def _blend(
-    inner: NDArray[np.float64],
-    levels: NDArray[np.float64],
-    squares: NDArray[np.float64],
-    variances: NDArray[np.float64],
+def blend_of(
+    ac: NDArray[np.float64],
+    ma: NDArray[np.float64],
+    mc: NDArray[np.float64],
+    squares: tuple[NDArray[np.float64], float, NDArray[np.float64]],
+    levels: tuple[NDArray[np.float64], NDArray[np.float64]],
 ) -> float:
     """√(|c - a|² / that of unrelated pictures) · (1 - 4 |m - (a + c) / 2|² / |c - a|²) of frames a, m, c; see Scores.
 
     The last factor is 1 where m is the mean, and 0 where it equals one of them or where a way from a to c by random
-    steps has led.
+    steps has led. Given are inner products, squares of a, m, c and mean levels of a, c; a and c are arrays, by step.
     """
-    a, c, m = DELAY - STEPS, DELAY + STEPS, DELAY
-    apart = squares[a] + squares[c] - 2 * inner[a, c]
-    off = squares[m] + (squares[a] + squares[c] + 2 * inner[a, c]) / 4 - inner[m, a] - inner[m, c]
-    unrelated = variances[a] + variances[c] + (levels[a] - levels[c]) ** 2 + FLOOR
+    a, m, c = squares
+    apart = a + c - 2 * ac
+    off = m + (a + c + 2 * ac) / 4 - ma - mc
+    variances = np.maximum(a - levels[0] ** 2, 0.0) + np.maximum(c - levels[1] ** 2, 0.0)
+    unrelated = variances + (levels[0] - levels[1]) ** 2 + FLOOR
     linear = np.maximum(0.0, 1 - 4 * off / (apart + FLOOR))
     return float((np.sqrt((apart / unrelated).clip(0, 1)) * linear).max())
 

@@ -87,9 +87,9 @@ class Watch:
 
     def __init__(self, probe: Probe, small: SmallPictures) -> None:
         from mhmd.media.bars import Bars
-        from mhmd.shots.scores import Scorer
+        from mhmd.shots.blend import Blends
 
-        self._scorer = Scorer()
+        self._blending = Blends()
         self._blends = array("f")
         self._part = small.part
         self._none, self._main = Bars(), probe.formats[0]
@@ -104,9 +104,9 @@ class Watch:
         from mhmd.media.opencv import cv2
         from mhmd.shots.scores import tiny
 
-        scores = self._scorer.feed(tiny(whole[self._part]))
-        if scores:
-            self._blends.append(scores.blend)
+        blend = self._blending.feed(tiny(whole[self._part]))
+        if blend is not None:
+            self._blends.append(blend)
         luma = cv2.cvtColor(whole, cv2.COLOR_BGR2GRAY).astype("uint8", copy=False)
         for bars, small in self._formats.items():
             lit, edged = self._lit[bars], self._edged[bars]
@@ -117,7 +117,7 @@ class Watch:
 
     def finish(self) -> None:
         """The film is over."""
-        self._blends.extend(scores.blend for scores in self._scorer.finish())
+        self._blends.extend(self._blending.finish())
 
     def blend(self, pick: Pick) -> float:
         """How much the frame is a mix of those around it, 0 to 1; known `DELAY` frames later."""
