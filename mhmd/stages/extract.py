@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from array import array
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
@@ -20,24 +19,20 @@ from mhmd.sampling import Candidate, Grid, Pick, Sampler, spread
 from mhmd.shots import DETECTORS, detector, shots_of
 from mhmd.sink import Sink
 from mhmd.stage import Stage
+from mhmd.watch import Watch
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
     from mhmd.inputs import FilmSource
-    from mhmd.media.bars import Bars
     from mhmd.media.decode import Decoder
-    from mhmd.media.pictures import SmallPictures
     from mhmd.media.probe import Crop, Probe
 
     Picture = NDArray[np.uint8]
 
 PROGRESS_FRAMES = 8
 """Frames between two calls of progress: under a second even where a frame takes a tenth of one."""
-
-BARS_EVERY = 4
-"""Of so many frames one is looked at for what it shows in the bars."""
 
 LONGEST_CELL_S = Fraction(3, 20)
 """Of each such stretch one frame may be stored: few to hold in memory, and some in every shot that is to be seen."""
@@ -80,63 +75,6 @@ class Still:
     shot: int
     crop: Crop
     blend: float
-
-
-class Watch:
-    """What is seen of every frame in its small picture: how sharp it is, how mixed, and what it shows in the bars."""
-
-    def __init__(self, probe: Probe, small: SmallPictures) -> None:
-        from mhmd.media.bars import Bars
-        from mhmd.shots.blend import Blends
-
-        self._blending = Blends()
-        self._blends = array("f")
-        self._part = small.part
-        self._none, self._main = Bars(), probe.formats[0]
-        self._formats = {bars: small.inside(bars) for bars in probe.formats if bars != Bars()}
-        self._lit = {bars: bytearray() for bars in self._formats}
-        self._edged = {bars: bytearray() for bars in self._formats}
-
-    def sharpness(self, whole: Picture) -> float:
-        """Take the next frame: the variance of its Laplacian."""
-        from mhmd.measures.light import sharpness
-        from mhmd.media.bars import ends_at, is_lit
-        from mhmd.media.opencv import cv2
-        from mhmd.shots.scores import tiny
-
-        blend = self._blending.feed(tiny(whole[self._part]))
-        if blend is not None:
-            self._blends.append(blend)
-        luma = cv2.cvtColor(whole, cv2.COLOR_BGR2GRAY).astype("uint8", copy=False)
-        for bars, small in self._formats.items():
-            lit, edged = self._lit[bars], self._edged[bars]
-            looked = len(lit) % BARS_EVERY == 0
-            lit.append(is_lit(luma, small) if looked else lit[-1])
-            edged.append((bars != self._main and ends_at(luma, small)) if looked else edged[-1])
-        return sharpness(luma[self._part])
-
-    def finish(self) -> None:
-        """The film is over."""
-        self._blends.extend(self._blending.finish())
-
-    def blend(self, pick: Pick) -> float:
-        """How much the frame is a mix of those around it, 0 to 1; known `DELAY` frames later."""
-        return round(self._blends[pick.candidate.index], 4)  # what is beyond depends on how BLAS adds
-
-    def bars(self, pick: Pick) -> Bars:
-        """The format of the shot so far: of those in whose bars nothing is seen, the narrowest whose edges are.
-
-        The commonest needs no such edges: a dark shot shows none. Where picture is in the bars of all, none are cut.
-        """
-        from mhmd.media.bars import EDGED_FRAMES, LIT_FRAMES, MIN_EDGED
-
-        frames = slice(pick.first_frame, pick.end_frame)
-        length = pick.end_frame - pick.first_frame
-        few = max(BARS_EVERY, LIT_FRAMES * length)  # a flash over the bars
-        fitting = [bars for bars in self._formats if sum(self._lit[bars][frames]) <= few]
-        enough = max(MIN_EDGED, EDGED_FRAMES * length)
-        sure = [bars for bars in fitting if bars == self._main or sum(self._edged[bars][frames]) >= enough]
-        return max(sure, key=lambda bars: bars.left + bars.top + bars.right + bars.bottom, default=self._none)
 
 
 def exact(seconds: float) -> Fraction:
