@@ -25,8 +25,13 @@ Look = Literal["colour", "gray", "black", "blurred"]
 VFR_STEPS_MS = (40, 42, 83, 17, 41, 125)
 """Lengths of the frames of a film of variable rate, over and over."""
 
-MATRIX_TAG = {"bt601": 6, "bt709": 1, "bt2020": 9}
-SWS_MATRIX = {"bt601": Colorspace.ITU601, "bt709": Colorspace.ITU709, "bt2020": Colorspace.BT2020}
+MATRIX_TAG = {"bt601": 6, "bt709": 1, "bt2020": 9, "smpte240m": 7}
+SWS_MATRIX = {
+    "bt601": Colorspace.ITU601,
+    "bt709": Colorspace.ITU709,
+    "bt2020": Colorspace.BT2020,
+    "smpte240m": Colorspace.SMPTE240M,
+}
 
 
 @dataclass(frozen=True)
@@ -44,7 +49,7 @@ class Coding:
 
     codec: str = "libx264"
     pixel_format: str = "yuv420p"
-    matrix: Literal["bt601", "bt709", "bt2020"] = "bt601"
+    matrix: Literal["bt601", "bt709", "bt2020", "smpte240m"] = "bt601"
     full_range: bool = False
     tagged: bool = False
     options: Mapping[str, str] = field(default_factory=dict)

@@ -18,16 +18,21 @@ if TYPE_CHECKING:
     from av.video.reformatter import VideoReformatter
     from numpy.typing import NDArray
 
-MATRIX_OF_TAG = {1: "bt709", 4: "bt601", 5: "bt601", 6: "bt601", 7: "bt709", 9: "bt2020", 10: "bt2020"}
-"""The matrix that decodes a tag of H.273. FCC (4) is within 1% of BT.601, SMPTE 240M (7) within 2% of BT.709."""
+MATRIX_OF_TAG = {1: "bt709", 4: "bt601", 5: "bt601", 6: "bt601", 7: "smpte240m", 9: "bt2020", 10: "bt2020"}
+"""The matrix that decodes a tag of H.273. FCC (4) is within 1% of BT.601."""
 
 UNTAGGED = (0, 2, 3)
 """H.273: identity (no matrix at all, senseless in YUV), unspecified, reserved."""
 
-MATRICES = ("bt601", "bt709", "bt2020")
+WEIGHTS = {
+    "bt601": (0.299, 0.114),
+    "bt709": (0.2126, 0.0722),
+    "bt2020": (0.2627, 0.0593),
+    "smpte240m": (0.212, 0.087),
+}
+"""Weights of red and of blue in luma: ITU-R BT.601, BT.709, BT.2020, SMPTE 240M (HD before 1998)."""
 
-WEIGHTS = {"bt601": (0.299, 0.114), "bt709": (0.2126, 0.0722), "bt2020": (0.2627, 0.0593)}
-"""Weights of red and of blue in luma: ITU-R BT.601, BT.709, BT.2020."""
+MATRICES = tuple(WEIGHTS)
 
 HD_WIDTH_PX, HD_HEIGHT_PX = 1280, 720
 
@@ -81,6 +86,7 @@ class ToRgb:
             "bt601": Colorspace.ITU601,
             "bt709": Colorspace.ITU709,
             "bt2020": Colorspace.BT2020,
+            "smpte240m": Colorspace.SMPTE240M,
             "rgb": Colorspace.DEFAULT,
         }[colour.matrix]
         self._range = ColorRange.JPEG if colour.range == "full" else ColorRange.MPEG

@@ -13,7 +13,7 @@ WHITE_NITS = 203
 PEAK = 1000 / WHITE_NITS
 """What is brighter than 1000 cd/m², the peak of HLG and of most mastering of PQ, is cut off."""
 
-ZSCALE_MATRIX = {"bt601": "170m", "bt709": "709", "bt2020": "2020_ncl", "rgb": "gbr"}
+ZSCALE_MATRIX = {"bt601": "170m", "bt709": "709", "bt2020": "2020_ncl", "smpte240m": "240m", "rgb": "gbr"}
 ZSCALE_TRANSFER = {"smpte2084": "smpte2084", "arib_std_b67": "arib-std-b67"}
 ZSCALE_PRIMARIES = {"bt709": "709", "smpte432": "smpte432"}
 """Others than these, unspecified ones too, are taken for BT.2020's, to which HDR belongs."""

@@ -50,6 +50,7 @@ CASES = {
     "sd tagged 709": (SD, Coding(matrix="bt709", tagged=True), ("bt709", "limited", "tagged")),
     "hd tagged 601": (HD, Coding(matrix="bt601", tagged=True), ("bt601", "limited", "tagged")),
     "2020": (SD, Coding(matrix="bt2020", tagged=True), ("bt2020", "limited", "tagged")),
+    "240m": (SD, Coding(matrix="smpte240m", tagged=True), ("smpte240m", "limited", "tagged")),
     "full range": (SD, Coding(matrix="bt709", full_range=True, tagged=True), ("bt709", "full", "tagged")),
     "full by format": (SD, Coding(pixel_format="yuvj420p", full_range=True), ("bt601", "full", "guessed")),
     "10 bit": (HD, Coding(matrix="bt709", pixel_format="yuv420p10le"), ("bt709", "limited", "guessed")),
