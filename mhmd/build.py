@@ -6,11 +6,11 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from mhmd.entries import FilmEntry, LabelEntry, LabelName
+from mhmd.entries import FilmEntry, LabelEntry
 from mhmd.errors import MissingInput, UsageError
 from mhmd.execute import Watchdog
-from mhmd.inputs import read_manifest
 from mhmd.make import Made, Report, make, out_folder
+from mhmd.named import known_films, read_manifest
 from mhmd.recipe import Recipe
 from mhmd.sink import refuse_foreign
 from mhmd.splits import SplitConfig, deal, forced_splits
@@ -36,8 +36,7 @@ def build(
     what its events are reported to. Raises MissingInput when no film is left.
     """
     where = replace(where, splits=where.splits or _splits_of(where.data))
-    for manifest in (FilmEntry, LabelName, LabelEntry):
-        read_manifest(manifest, where.absolute())  # what is wrong with them is said before hours of work
+    _check_manifests(where.absolute())  # what is wrong with them is said before hours of work
     if to == "shard":
         refuse_foreign(out_folder(where.absolute()))
     films: tuple[str, ...] | None = None
@@ -65,6 +64,15 @@ def build(
                 wanted="something to go on with",
                 do="mend what the errors above say and run the same command again",
             )
+
+
+def _check_manifests(where: Where) -> None:
+    from mhmd.joining import unknown_films
+    from mhmd.storage import Storage
+    from mhmd.tabular import refuse
+
+    labels = read_manifest(LabelEntry, where)
+    refuse(where.labels, unknown_films(labels, known_films(where, Storage(where.data))))
 
 
 def _splits_of(data: str) -> str:

@@ -7,8 +7,9 @@ from typing import Any, Literal
 
 from mhmd.entries import FilmEntry, LabelEntry
 from mhmd.errors import MissingInput, UnitError
-from mhmd.inputs import read_manifest, table_path
+from mhmd.inputs import table_path
 from mhmd.make import films_of, is_fresh
+from mhmd.named import read_manifest
 from mhmd.recipe import Recipe
 from mhmd.records import STORED, Failure, Film, Frame, Mask, Record, Screening, columns_of
 from mhmd.stage import AnyStage, Where
