@@ -11,7 +11,7 @@ from typing import Annotated, Any
 import typer
 
 from mhmd.build import How, build
-from mhmd.commands import register
+from mhmd.commands import register, say_labels, say_template
 from mhmd.entries import LabelEntry, SplitEntry
 from mhmd.errors import MhmdError, UsageError
 from mhmd.execute import Watchdog
@@ -35,6 +35,7 @@ from mhmd.parameters import (
     SplitName,
     Splits,
     StallS,
+    Template,
     Workers,
 )
 from mhmd.recipe import load_recipe
@@ -72,11 +73,15 @@ def _register(verb: AnyStage) -> None:
         stall_s: StallS = 600,
         memory_bytes: MemoryBytes = 0,
         log: Log = "auto",
+        template: Template = None,
         options: dict[str, Any] | None = None,  # Any: knobs of any type
     ) -> None:
         book = load_recipe(recipe)
         config = book.knobs(verb.name, verb.config, options)
         where = Where(data, out, films, labels, splits, book.taxonomy)
+        if template is not None:
+            say_template(where, template, only, limit)
+            return
         with reporter(log) as shown:
             watchdog = Watchdog(stall_s, memory_bytes)
             made = make(
@@ -91,6 +96,8 @@ def _register(verb: AnyStage) -> None:
                 report=shown.begin(verb.name),
             )
             shown.summary(made)
+            if verb.name == "label":
+                say_labels(shown, where, made.films)
         _exit(bool(made.failed))
 
     sentence = (sys.modules[verb.module].__doc__ or "").splitlines()[0].partition(": ")[2]
@@ -99,6 +106,7 @@ def _register(verb: AnyStage) -> None:
         "labels": LabelEntry in verb.reads,
         "splits": SplitEntry in verb.reads,
         "out": verb.scope == "dataset",
+        "template": verb.name == "label",
     }
     hidden = tuple(name for name, needed in reads.items() if not needed)
     app.command(verb.name)(with_knobs(verb.config, run, hidden))

@@ -76,4 +76,13 @@ class LabelName(Record):
     images: int = column("int64", "images of this label in MHMD as published")
 
 
-MANIFESTS: tuple[type[Record], ...] = (FilmEntry, LabelEntry, SplitEntry, LabelName)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IndexEntry(Record):
+    """A row of the table that tells `mhmd import-mhmd` the order of the original's label vectors."""
+
+    TABLE: ClassVar[str] = "label order"
+    index: int = column("int32", "place in the vector, from 0")
+    label_id: int = column("int32", "the label there, an index in the taxonomy")
+
+
+MANIFESTS: tuple[type[Record], ...] = (FilmEntry, LabelEntry, SplitEntry, LabelName, IndexEntry)

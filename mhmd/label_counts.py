@@ -47,7 +47,9 @@ def count(where: Where, films: Sequence[str]) -> tuple[Taxonomy, Counted]:
     taxonomy = Taxonomy.of(read_manifest(LabelName, where))
     storage, size = Storage(where.data), len(taxonomy.labels)
     frames, kept = np.zeros(size + 1, np.int64), np.zeros(size + 1, np.int64)
-    judged, bare, partly = False, [], []
+    judged = False
+    bare: list[str] = []
+    partly: list[str] = []
     for film in films:
         if not storage.exists(table_path(Label, film)):
             continue

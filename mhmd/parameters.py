@@ -26,3 +26,9 @@ Log = Annotated[LogFormat, typer.Option("--log-format", help="auto: bars on a te
 Model = Annotated[Path, typer.Argument(help="A checkpoint: RUN/model.safetensors.")]
 SplitName = Literal["train", "val", "test"]
 Shards = Annotated[str, typer.Option(help="The dataset that `mhmd shard` made.")]
+Template = Annotated[
+    Path | None,
+    typer.Option(
+        help="Label nothing, but write a labels manifest to fill in (.csv or .parquet) and sheets of the shots."
+    ),
+]
