@@ -227,10 +227,10 @@ class _Film:
             film_id=self._film_id,
             frame_id=frame_id,
             label_id=label_id,
-            era=known and known.era,
-            nationality=known and known.nationality,
-            garment=known and known.garment,
-            source=known and "frame",
+            era=known.era if known else None,
+            nationality=known.nationality if known else None,
+            garment=known.garment if known else None,
+            source="frame" if known else None,
             confidence=None,
         )
 
