@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from mhmd.entries import FilmEntry, LabelEntry, SplitEntry
 from mhmd.errors import FilmMismatch, FilmMissing, MissingInput
-from mhmd.named import known_films, read_manifest
+from mhmd.named import known_films, manifest_content, read_manifest
 from mhmd.records import STORED, FilmHash, Record
 from mhmd.tabular import ROW
 
@@ -134,9 +134,11 @@ class Inputs:
     def _manifest_content(self, record: type[Record]) -> str:
         from mhmd.storage import content_of
 
-        table = self._manifest(record, self.films)
-        of_place = {"path", ROW} & set(table.column_names)  # where rows and files lie is no content
-        return content_of(table.drop_columns(sorted(of_place)))
+        if record is LabelEntry:
+            return content_of(
+                self._manifest(record, self.films).drop_columns([ROW])
+            )  # of rows, not of where they stand
+        return manifest_content(record, self._where)
 
     def _stamp(self, record: type[Record], film: str) -> Stamp:
         """The stamps of a stored table that the stage which makes it has finished."""

@@ -127,7 +127,7 @@ class Paint:
 
 
 def join(frames: pa.Table, entries: pa.Table, taxonomy: Taxonomy, extent: Extent | None = None) -> Joined:
-    """The labels of one film's frames (columns frame_id, shot, time_s).
+    """The labels of one film's frames (columns shot, time_s, and frame_id where rows name frames).
 
     `entries` are the film's rows of the labels manifest. A row that names a shot and a range holds where both do.
     Without an extent, no range and no shot is beyond the film.

@@ -114,5 +114,5 @@ def _counts(label_ids: NDArray[np.int32], size: int) -> NDArray[np.int64]:
     return counts
 
 
-def _percent(part: int, whole: int) -> str:
-    return f"{100 * part / whole:.2f}" if whole else "-"
+def _percent(part: int, whole: int) -> float | str:
+    return round(100 * part / whole, 2) if whole else "-"

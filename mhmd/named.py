@@ -22,19 +22,29 @@ def read_manifest(record: type[Record], where: Where) -> pa.Table:
 
     Raises UsageError when it was not named, ManifestError when it is wrong.
     """
+    return _read(record.TABLE, *_files(record, where))
+
+
+def manifest_content(record: type[Record], where: Where) -> str:
+    """The hash of all rows of a manifest, but for the places of films: moving them changes nothing."""
+    return _content(record.TABLE, *_files(record, where))
+
+
+def _files(record: type[Record], where: Where) -> tuple[tuple[str, ...], tuple[tuple[int, ...], ...]]:
+    """The files that a manifest's rows depend on, and their states."""
     from mhmd.resources import resource
 
-    shipped = "" if where.taxonomy else str(resource("manifests/labels.parquet"))
+    taxonomy = where.taxonomy or str(resource("manifests/labels.parquet"))
     option, path = {
         FilmEntry: ("--films", where.films),
         LabelEntry: ("--labels", where.labels),
         SplitEntry: ("--splits", where.splits),
-        LabelName: ("", where.taxonomy or shipped),
+        LabelName: ("", taxonomy),
     }[record]
     if not path:
         raise UsageError(f"no {record.TABLE}", wanted="its path", do=f"name it with {option} FILE")
-    files = (path, where.taxonomy or shipped) if record is LabelEntry else (path,)
-    return _read(record.TABLE, files, tuple(map(_state, files)))
+    files = (path, taxonomy) if record is LabelEntry else (path,)
+    return files, tuple(map(_state, files))
 
 
 def _state(path: str) -> tuple[int, ...]:
@@ -59,6 +69,14 @@ def _read(table: str, files: tuple[str, ...], states: tuple[tuple[int, ...], ...
         LabelName.TABLE: manifest.read_taxonomy,
     }
     return read[table](files[0])
+
+
+@lru_cache(maxsize=16)
+def _content(table: str, files: tuple[str, ...], states: tuple[tuple[int, ...], ...]) -> str:
+    from mhmd.storage import content_of
+
+    rows = _read(table, files, states)
+    return content_of(rows.drop_columns(sorted({"path"} & set(rows.column_names))))
 
 
 def known_films(where: Where, storage: Storage) -> set[str]:

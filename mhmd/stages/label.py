@@ -61,11 +61,16 @@ def check(inputs: Inputs) -> None:
 
     A film whose tables cannot be read is left to its own unit, which says so.
     """
+    import pyarrow.compute as pc
+
     entries, taxonomy = inputs.rows(LabelEntry), Taxonomy.of(inputs.rows(LabelName))
     problems = unknown_films(inputs.manifest(LabelEntry), inputs.known_films())
     for film_id in inputs.films:
         try:
-            problems += join(*_of_film(inputs, entries, film_id), taxonomy, _extent(inputs, film_id)).problems
+            own = entries.filter(pc.equal(entries["film_id"], film_id))
+            single = ("frame_id",) if own["frame_id"].null_count < len(own) else ()
+            frames = inputs.rows(Frame, film_id, ("shot", "time_s", *single))
+            problems += join(frames, own, taxonomy, _extent(inputs, film_id)).problems
         except (UnitError, MissingInput):
             continue
     refuse(inputs.place(LabelEntry), problems)
@@ -78,14 +83,6 @@ def _named(index: NDArray[np.int64], names: Sequence[str]) -> pa.Array:
     return pa.array(names, pa.string()).take(pa.array(index, mask=index < 0))
 
 
-def _of_film(inputs: Inputs, entries: pa.Table, film_id: str) -> tuple[pa.Table, pa.Table]:
-    """A film's frames, and its rows among those of the labels manifest."""
-    import pyarrow.compute as pc
-
-    columns = ("film_id", "frame_id", "shot", "time_s")
-    return inputs.rows(Frame, film_id, columns), entries.filter(pc.equal(entries["film_id"], film_id))
-
-
 def _extent(inputs: Inputs, film_id: str) -> Extent:
     duration_s = inputs.rows(Film, film_id, ("duration_s",))["duration_s"][0].as_py()
     return Extent(duration_s, inputs.rows(Shot, film_id, ("shot",)).num_rows)
@@ -93,7 +90,8 @@ def _extent(inputs: Inputs, film_id: str) -> Extent:
 
 def run(inputs: Inputs, config: LabelConfig, sink: Sink) -> None:  # noqa: ARG001  # it has no knobs
     """Label the frames of one film."""
-    frames, entries = _of_film(inputs, inputs.rows(LabelEntry), inputs.unit)
+    frames = inputs.rows(Frame, columns=("film_id", "frame_id", "shot", "time_s"))
+    entries = inputs.rows(LabelEntry)
     taxonomy = Taxonomy.of(inputs.rows(LabelName))
     labels = label_frames(frames, entries, taxonomy, _extent(inputs, inputs.unit), inputs.place(LabelEntry))
     sink.rows(Label, labels)
