@@ -62,7 +62,6 @@ def import_mhmd(
     `labels` names the order of their vectors. What cannot be used is left out and named. Raises DatasetError,
     ManifestError, UsageError before anything is written.
     """
-    from mhmd.manifest import read_films
     from mhmd.storage import Storage
 
     taxonomy = load_taxonomy()
@@ -80,8 +79,6 @@ def import_mhmd(
         path = str((folder / of_set).absolute())
         rows.append((film, name or f"MHMD {of_set}", path, split or None))
     _write_films(storage, rows)
-    if storage.local:
-        read_films(storage.path("films.parquet"))
     told = [
         how,
         *problems[:PROBLEMS_TOLD],

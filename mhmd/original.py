@@ -30,8 +30,6 @@ SPLIT_OF_SET = {
 }
 """Names of sets that say their split."""
 
-PROBLEMS_TOLD = 50
-
 
 @dataclass(frozen=True, slots=True)
 class Original:

@@ -8,6 +8,7 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 
+from mhmd.convert import convert
 from mhmd.entries import MANIFESTS, FilmEntry, LabelEntry
 from mhmd.errors import ManifestError
 from mhmd.manifest import read_films, read_labels, read_splits, read_taxonomy, write_splits
@@ -15,7 +16,8 @@ from mhmd.records import columns_of
 from mhmd.resources import resource
 from mhmd.splits import deal, forced_splits
 from mhmd.storage import schema_of
-from mhmd.tabular import ROW
+from mhmd.tabular import ROW, load
+from mhmd.taxonomy import ATTRIBUTES
 
 TAXONOMY = read_taxonomy(resource("manifests/labels.parquet"))
 
@@ -70,6 +72,111 @@ def test_numbers_of_csv(tmp_path: Path) -> None:
     assert refusal(path, read_labels) == (
         "row 2, start_s: 'one' is not seconds or h:mm:ss.fff; row 3, end_s: 'inf' is not seconds or h:mm:ss.fff"
     )
+
+
+TEXT = 'film_id;title;path;note\nzwölf;"Zwölf; Uhr";films/12.mp4;\n\ncafé_not;"a ""b""";2.mp4;x\n'
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "cp1252", "utf-16", "utf-16-le", "utf-16-be"])
+@pytest.mark.parametrize("separator", [",", ";", "\t"])
+@pytest.mark.parametrize("ending", ["\n", "\r\n"])
+def test_csv_as_spreadsheets_write_it(tmp_path: Path, encoding: str, separator: str, ending: str) -> None:
+    text = TEXT.replace(";", separator).replace("zwölf", "a").replace("café_not", "b").replace("\n", ending)
+    (tmp_path / "films.csv").write_bytes(text.encode(encoding))
+    table = read_films(tmp_path / "films.csv")
+    assert table.select(["film_id", "title", "note"]).to_pylist() == [
+        {"film_id": "a", "title": f"Zwölf{separator} Uhr", "note": None},
+        {"film_id": "b", "title": 'a "b"', "note": "x"},
+    ]
+    (tmp_path / "films.csv").write_bytes(text.replace("b" + separator, "B" + separator).encode(encoding))
+    assert refusal(tmp_path / "films.csv") == "row 4, film_id: 'B' is not of [a-z0-9_-]"
+
+
+def test_times_are_seconds_or_clocks(tmp_path: Path) -> None:
+    path = tmp_path / "labels.csv"
+    path.write_text("film_id,start_s,end_s,garment\na,0:01:02.5,1:02:03,formal\na,0.1,1:00.25,formal\n")
+    assert read_labels(path, TAXONOMY).select(["start_s", "end_s"]).to_pylist() == [
+        {"start_s": 62.5, "end_s": 3723.0},
+        {"start_s": 0.1, "end_s": 60.25},
+    ]
+    path.write_text('film_id;start_s;end_s;confidence;garment\na;"1,5";00:00:02,25;0,5;formal\n')
+    row = read_labels(path, TAXONOMY).to_pylist()[0]
+    assert (row["start_s"], row["end_s"], row["confidence"]) == (1.5, 2.25, 0.5)
+    path.write_text('film_id,start_s,end_s,shot,garment\na,"1,5",00:00:02:13,1:00,formal\na,1:75,-1:00,,formal\n')
+    assert refusal(path, read_labels).split("; ") == [
+        "row 2, end_s: '00:00:02:13' is not seconds or h:mm:ss.fff",
+        "row 2, shot: '1:00' is not a whole number",
+        "row 2, start_s: '1,5' is not seconds or h:mm:ss.fff",
+        "row 3, end_s: '-1:00' is not seconds or h:mm:ss.fff",
+        "row 3, start_s: '1:75' is not seconds or h:mm:ss.fff",
+    ]
+
+
+def test_paths_stay_in_the_folder_of_their_manifest(tmp_path: Path) -> None:
+    paths = ["../a.mp4", "x/../../b.mp4", "x/../c.mp4", "/archive/../d.mp4", "..", "..e.mp4"]
+    path = written(tmp_path, film_id=list("abcdef"), title=list("abcdef"), path=paths)
+    assert refusal(path).split("; ") == [
+        f"row {row}, path: {given!r} leads out of the manifest's folder"
+        for row, given in ((2, "../a.mp4"), (3, "x/../../b.mp4"), (6, ".."))
+    ]
+
+
+def test_year_and_hash_of_films(tmp_path: Path) -> None:
+    columns = {"film_id": list("abc"), "title": list("abc"), "path": list("abc")}
+    path = written(tmp_path, **columns, year=[1936, 19360, None], sha256=["A" * 64, "b" * 63, None])
+    assert refusal(path).split("; ") == [
+        f"row 3, sha256: '{'b' * 63}' is not 64 digits 0-9a-f",
+        "row 3, year: 19360 is not between 1870 and 2100",
+    ]
+    table = read_films(written(tmp_path, **columns, year=[1936.0, 1944.0, None], sha256=["A" * 64, None, None]))
+    assert table["year"].to_pylist() == [1936, 1944, None]
+    assert table["sha256"].to_pylist() == ["a" * 64, None, None]
+
+
+def test_a_row_that_stands_twice_is_told_and_one_that_says_nothing_is_left_out(tmp_path: Path) -> None:
+    path = tmp_path / "labels.csv"
+    path.write_text("film_id,shot,garment,note\na,1,formal,x\na,2,,\na,1,Formal,x\na,1,formal,\n")
+    assert refusal(path, read_labels) == "row 4, film_id: 'a' and all else stands in a row above, too"
+    path.write_text("film_id,shot,garment\na,1,formal\na,2,\na,3,formal\n")
+    table = read_labels(path, TAXONOMY)
+    assert table.select(["shot", ROW]).to_pylist() == [{"shot": 1, ROW: 2}, {"shot": 3, ROW: 4}]
+
+
+def test_names_may_be_spelt_in_other_ways(tmp_path: Path) -> None:
+    rows = [
+        ("  pre-war ", "USSR", "FORMAL"),
+        ("during_WWII", "britain & france", "non formal"),
+        ("WW2", "us", "Military"),
+    ]
+    path = written(tmp_path, film_id=list("abc"), **dict(zip(ATTRIBUTES, zip(*rows, strict=True), strict=True)))
+    names = read_labels(path, TAXONOMY).select(ATTRIBUTES).to_pylist()
+    assert [tuple(row.values()) for row in names] == [
+        ("Before WWII", "Russia", "formal"),
+        ("During WWII", "Britain and France", "non-formal"),
+        ("During WWII", "America", "military uniform"),
+    ]
+
+
+@pytest.mark.parametrize("suffix", [".parquet", ".csv"])
+def test_a_manifest_is_converted(tmp_path: Path, suffix: str) -> None:
+    (tmp_path / "in").mkdir()
+    source, target = tmp_path / "in" / "films.csv", tmp_path / f"films{suffix}"
+    source.write_text("film_id;title;path;mine\na;Zwölf;films/a.mp4;1\nb;B;/archive/b.mp4;\n", "cp1252")
+    assert convert(source, target) == ("films manifest", 2)
+    before, after = read_films(source), read_films(target)
+    assert before.equals(after)
+    assert load(target, ())[0]["path"].to_pylist() == ["in/films/a.mp4", "/archive/b.mp4"]
+    source.write_text("film_id,start_s,end_s,garment\na,0:01,0:02.5,Formal\n")
+    assert convert(source, target) == ("labels manifest", 1)
+    assert read_labels(target, TAXONOMY).equals(read_labels(source, TAXONOMY))
+    source.write_text("title,split\nA,train\n")
+    assert convert(source, target) == ("splits manifest", 1)
+    done = target.read_bytes()
+    for wrong, why in (("title,split\nA,dev\n", "'dev' is none of"), ("name\nA\n", "is no manifest: it has name")):
+        source.write_text(wrong)
+        with pytest.raises(ManifestError, match=why):
+            convert(source, target)
+    assert target.read_bytes() == done
 
 
 def test_missing_columns_are_named(tmp_path: Path) -> None:
