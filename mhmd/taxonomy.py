@@ -22,15 +22,15 @@ ATTRIBUTES = ("era", "nationality", "garment")
 SPELLINGS: dict[str, dict[str, tuple[str, ...]]] = {
     "era": {
         "Before WWII": (
-            "pre-war", "prewar", "before the war", "before WW2", "pre-WWII", "pre-WW2", "before World War II",
+            "pre-war", "before the war", "before WW2", "pre-WWII", "pre-WW2", "before World War II",
             "before the Second World War",
         ),
         "During WWII": (
-            "wartime", "war", "WWII", "WW2", "during WW2", "during the war", "World War II", "during World War II",
+            "wartime", "WWII", "WW2", "during WW2", "during the war", "World War II", "during World War II",
             "Second World War", "during the Second World War",
         ),
         "After WWII": (
-            "post-war", "postwar", "after the war", "after WW2", "post-WWII", "post-WW2", "after World War II",
+            "post-war", "after the war", "after WW2", "post-WWII", "post-WW2", "after World War II",
             "after the Second World War",
         ),
     },
@@ -50,7 +50,7 @@ SPELLINGS: dict[str, dict[str, tuple[str, ...]]] = {
         "national military uniform": ("national uniform", "nationalist uniform", "nationalist military uniform"),
         "military uniform": ("military", "military uniforms"),
         "formal": ("formal clothes", "formal clothing", "formal dress", "formal wear"),
-        "non-formal": ("nonformal", "informal", "non-formal clothes", "non-formal clothing", "informal clothes"),
+        "non-formal": ("informal", "non-formal clothes", "non-formal clothing", "informal clothes"),
     },
 }  # fmt: skip
 """Other spellings of MHMD's names that are taken for them; case, blanks, hyphens and underscores count for nothing.
