@@ -6,16 +6,17 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from mhmd.entries import FilmEntry, LabelEntry, LabelName
+from mhmd.entries import FilmEntry, LabelEntry
 from mhmd.errors import MissingInput, UsageError
 from mhmd.execute import Watchdog
-from mhmd.inputs import read_manifest
 from mhmd.make import Made, Report, make, out_folder
+from mhmd.named import known_films, read_manifest
 from mhmd.recipe import Recipe
 from mhmd.sink import refuse_foreign
-from mhmd.splits import SplitConfig, deal, forced_splits
+from mhmd.splits import SPLITS, SplitConfig, deal, forced_splits
 from mhmd.stage import AnyStage, Where
 from mhmd.stages import ORDER, stage
+from mhmd.titles import labels_of_titles, links_of_titles
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,8 +37,7 @@ def build(
     what its events are reported to. Raises MissingInput when no film is left.
     """
     where = replace(where, splits=where.splits or _splits_of(where.data))
-    for manifest in (FilmEntry, LabelName, LabelEntry):
-        read_manifest(manifest, where.absolute())  # what is wrong with them is said before hours of work
+    _check_manifests(where.absolute())  # what is wrong with them is said before hours of work
     if to == "shard":
         refuse_foreign(out_folder(where.absolute()))
     films: tuple[str, ...] | None = None
@@ -67,26 +67,61 @@ def build(
             )
 
 
+def _check_manifests(where: Where) -> None:
+    from mhmd.joining import unknown_films
+    from mhmd.storage import Storage
+    from mhmd.tabular import refuse
+
+    labels = read_manifest(LabelEntry, where)
+    refuse(where.labels, unknown_films(labels, known_films(where, Storage(where.data))))
+
+
 def _splits_of(data: str) -> str:
     if "://" in data:
         raise UsageError(f"no splits manifest for {data}", wanted="a local file", do="name it with --splits FILE")
     return str(Path(data) / "splits.parquet")
 
 
-def split(where: Where, config: SplitConfig) -> dict[str, str]:
-    """Make or extend the splits manifest for the titles of the films manifest; title → split of all of it.
+@dataclass(frozen=True, slots=True)
+class Dealt:
+    """The splits manifest as it is now: title → split; and the labels of the titles of the films manifest."""
 
-    Raises ManifestError when the films manifest forces a title out of the split that it has.
+    split_of: dict[str, str]
+    labels: dict[str, frozenset[int]]
+
+    def coverage(self) -> list[tuple[str, int, int]]:
+        """Rows of a split, how many titles it has, and how many labels they have."""
+        rows = []
+        for split in SPLITS:
+            titles = [title for title, of in self.split_of.items() if of == split]
+            rows.append(
+                (split, len(titles), len(frozenset().union(*(self.labels.get(t, frozenset()) for t in titles))))
+            )
+        return rows
+
+
+def split(where: Where, config: SplitConfig) -> Dealt:
+    """Make or extend the splits manifest for the titles of the films manifest that are not excluded.
+
+    The workspace, where there is one, says which titles share frames and which labels they have. Raises ManifestError
+    when titles that belong together are in several splits already, nothing is written then.
     """
     from mhmd.manifest import read_splits, write_splits
 
+    where = where.absolute()
     films = read_manifest(FilmEntry, where)
-    existing: dict[str, str] = {}
-    if Path(where.splits).exists():
-        rows = read_splits(where.splits)
-        existing = dict(zip(rows["title"].to_pylist(), rows["split"].to_pylist(), strict=True))
-    titles = films["title"].unique().to_pylist()
-    dealt = deal(titles, forced=forced_splits(films), existing=existing, config=config)
+    films = films.filter(films["exclude"].is_null())
+    old = read_splits(where.splits) if Path(where.splits).exists() else None
+    existing = {} if old is None else dict(zip(old["title"].to_pylist(), old["split"].to_pylist(), strict=True))
+    labels = labels_of_titles(where.data, films)
+    dealt = deal(
+        films["title"].unique().to_pylist(),
+        forced=forced_splits(films),
+        existing=existing,
+        config=config,
+        links=links_of_titles(where.data, films, config.max_shared),
+        labels=labels,
+    )
     if dealt != existing:
-        write_splits(where.splits, dealt)
-    return dealt
+        write_splits(where.splits, dealt, old)
+    return Dealt(dealt, labels)

@@ -43,7 +43,11 @@ def card(rows: pd.DataFrame, stats: Mapping[str, Any]) -> str:  # Any: see stats
     text += f"Samples without a label: {len(rows) - len(named)}.\n\n"
     text += f"Masks: parser `{stats['parser']}`, classes in order: {', '.join(stats['mask_classes'])}.\n\n"
     lost = ", ".join(stats["films_missing"]) or "none"
-    return text + f"Films of the manifest that are not in this dataset: {lost}.\n"
+    text += f"Films of the manifest that are not in this dataset: {lost}.\n"
+    excluded = "; ".join(f"{film} ({why})" for film, why in stats["films_excluded"].items()) or "none"
+    text += f"Films excluded, with the reason: {excluded}.\n"
+    left_out = " and ".join(f"{count} of {split}" for split, count in stats["copies_left_out"].items())
+    return text + f"Frames left out because a film of another split repeats them: {left_out}.\n"
 
 
 def _table(head: tuple[str, ...], rows: Any) -> str:  # Any: an iterable of tuples

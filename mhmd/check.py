@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 from mhmd.errors import DatasetError
 from mhmd.sample import MEMBERS, Sample, from_members
 from mhmd.sink import listed
+from mhmd.splits import SplitConfig
+from mhmd.stage import Where
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -39,6 +41,21 @@ def check(out: str | Path, progress: Callable[[int, int, str], None] = lambda *_
         problems += _shard_problems(out / shard, rows[rows["shard"] == shard])
         progress(number + 1, len(shards), shard)
     return problems
+
+
+def check_splits(
+    out: str | None,
+    where: Where,
+    radius: int,
+    config: SplitConfig,
+    progress: Callable[[int, int, str], None] = lambda *_: None,
+) -> tuple[list[str], str]:
+    """Everything that lies in two splits of a dataset or, without one, of a workspace, a line each; and a remark."""
+    from mhmd.leaks import leaks_of_dataset, leaks_of_workspace
+
+    if out is not None:
+        return leaks_of_dataset(Path(out), radius, config, where.films, progress), ""
+    return leaks_of_workspace(where, radius, config, progress)
 
 
 def read_sums(out: Path) -> dict[str, str]:

@@ -6,21 +6,40 @@ import os
 import sys
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 import typer
 
 from mhmd.build import How, build
-from mhmd.build import split as deal_splits
+from mhmd.commands import register, say_labels, say_template
 from mhmd.entries import LabelEntry, SplitEntry
 from mhmd.errors import MhmdError, UsageError
 from mhmd.execute import Watchdog
 from mhmd.historynet.config import TrainConfig
 from mhmd.make import make
 from mhmd.options import with_knobs
+from mhmd.parameters import (
+    Data,
+    Device,
+    Films,
+    Labels,
+    Limit,
+    Log,
+    MemoryBytes,
+    Model,
+    On,
+    Only,
+    Out,
+    RecipeFile,
+    Shards,
+    SplitName,
+    Splits,
+    StallS,
+    Template,
+    Workers,
+)
 from mhmd.recipe import load_recipe
-from mhmd.report import LogFormat, Reporter, print_table, reporter
-from mhmd.splits import SplitConfig
+from mhmd.report import Reporter, print_table, reporter
 from mhmd.stage import AnyStage, Where
 from mhmd.stages import ORDER, stage
 
@@ -32,24 +51,9 @@ app = typer.Typer(
     rich_markup_mode="rich",
 )
 
-RecipeFile = Annotated[str | None, typer.Argument(help="A recipe (TOML); its values hold where no option is given.")]
-Data = Annotated[str, typer.Option(help="The workspace: a folder or an fsspec URL.")]
-Out = Annotated[str, typer.Option(help="The dataset: a folder of shards.")]
-Films = Annotated[str, typer.Option(help="The films manifest (Parquet or CSV); only its films are worked on.")]
-Labels = Annotated[str, typer.Option(help="The labels manifest (Parquet or CSV).")]
-Splits = Annotated[str, typer.Option(help="The splits manifest (Parquet or CSV), made by `mhmd split`.")]
-On = Annotated[str, typer.Option(help="serial, processes or ray.")]
-Workers = Annotated[int, typer.Option(min=1, help="Units made at the same time.", show_default="all cores")]
-Device = Annotated[str, typer.Option(help="auto, cpu or cuda.")]
-Only = Annotated[list[str] | None, typer.Option(help="Only this film; may be repeated.", metavar="FILM_ID")]
-Limit = Annotated[int, typer.Option(min=0, help="No more than so many films, the first by name; 0 = all.")]
-StallS = Annotated[float, typer.Option(min=1, help="A unit without progress for so long is ended (s).")]
-MemoryBytes = Annotated[int, typer.Option(min=0, help="A unit that needs more is ended (bytes); 0 = no limit.")]
-Log = Annotated[LogFormat, typer.Option("--log-format", help="auto: bars on a terminal, plain lines elsewhere.")]
-Model = Annotated[Path, typer.Argument(help="A checkpoint: RUN/model.safetensors.")]
-SplitName = Literal["train", "val", "test"]
-Shards = Annotated[str, typer.Option(help="The dataset that `mhmd shard` made.")]
 CORES = os.cpu_count() or 1
+
+register(app)
 
 
 def _register(verb: AnyStage) -> None:
@@ -69,11 +73,15 @@ def _register(verb: AnyStage) -> None:
         stall_s: StallS = 600,
         memory_bytes: MemoryBytes = 0,
         log: Log = "auto",
+        template: Template = None,
         options: dict[str, Any] | None = None,  # Any: knobs of any type
     ) -> None:
         book = load_recipe(recipe)
         config = book.knobs(verb.name, verb.config, options)
         where = Where(data, out, films, labels, splits, book.taxonomy)
+        if template is not None:
+            say_template(where, template, only, limit)
+            return
         with reporter(log) as shown:
             watchdog = Watchdog(stall_s, memory_bytes)
             made = make(
@@ -88,6 +96,8 @@ def _register(verb: AnyStage) -> None:
                 report=shown.begin(verb.name),
             )
             shown.summary(made)
+            if verb.name == "label":
+                say_labels(shown, where, made.films)
         _exit(bool(made.failed))
 
     sentence = (sys.modules[verb.module].__doc__ or "").splitlines()[0].partition(": ")[2]
@@ -96,6 +106,7 @@ def _register(verb: AnyStage) -> None:
         "labels": LabelEntry in verb.reads,
         "splits": SplitEntry in verb.reads,
         "out": verb.scope == "dataset",
+        "template": verb.name == "label",
     }
     hidden = tuple(name for name, needed in reads.items() if not needed)
     app.command(verb.name)(with_knobs(verb.config, run, hidden))
@@ -140,21 +151,6 @@ def _build(shown: Reporter, run: Any) -> bool:  # Any: a call of `build` that on
     return failed
 
 
-def _split(
-    films: Films,
-    splits: Splits,
-    recipe: RecipeFile = None,
-    options: dict[str, Any] | None = None,  # Any: knobs of any type
-) -> None:
-    """Make or extend the splits manifest: titles that are there stay where they are."""
-    config = load_recipe(recipe).knobs("split", SplitConfig, options)
-    dealt = deal_splits(Where("", films=films, splits=splits), config)
-    print_table(splits, ("title", "split"), list(dealt.items()))
-
-
-app.command("split")(with_knobs(SplitConfig, _split))
-
-
 @app.command("status")
 def status_command(recipe: RecipeFile = None, data: Data = "data", films: Films = "", labels: Labels = "") -> None:
     """Show each film at each stage: fresh, stale, made, failed or not made."""
@@ -165,19 +161,6 @@ def status_command(recipe: RecipeFile = None, data: Data = "data", films: Films 
     print_table(data, ("film", *WORKSPACE_STAGES), [(row.film_id, *row.states) for row in rows])
     for line in findings(data):
         typer.echo(line)
-
-
-@app.command("check")
-def check_command(out: Annotated[str, typer.Argument(help="The dataset.")], log: Log = "auto") -> None:
-    """Check that a dataset holds what it says; exit code 1 with the list of what is wrong."""
-    from mhmd.check import check
-
-    with reporter(log) as shown:
-        problems = check(out, shown.bar("check"))
-        for problem in problems:
-            shown.say(problem)
-        shown.say(f"{out}: {f'{len(problems)} problems' if problems else 'sound'}")
-    _exit(bool(problems))
 
 
 @app.command("show")

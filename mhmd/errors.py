@@ -11,6 +11,7 @@ MhmdError                    says what was found, what was wanted, what to do
 ├── DependencyError          a library or a system package that is not installed
 └── UnitError                one unit failed; the others go on, and it gets a row in errors/
     ├── FilmMissing          no such file
+    ├── FilmMismatch         a file, but not the one whose hash the films manifest names
     ├── FilmUnreadable       a file, but not a film that can be decoded
     ├── FilmDamaged          too much of the film cannot be decoded
     ├── FrameDamaged         a stored frame's bytes are not a picture
@@ -62,6 +63,9 @@ class UnitError(MhmdError): ...
 
 
 class FilmMissing(UnitError): ...
+
+
+class FilmMismatch(UnitError): ...
 
 
 class FilmUnreadable(UnitError): ...

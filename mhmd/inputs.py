@@ -10,9 +10,11 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mhmd.entries import FilmEntry, LabelEntry, LabelName, SplitEntry
-from mhmd.errors import FilmMissing, MissingInput, UsageError
+from mhmd.entries import FilmEntry, LabelEntry, SplitEntry
+from mhmd.errors import FilmMismatch, FilmMissing, MissingInput
+from mhmd.named import known_films, manifest_content, read_manifest
 from mhmd.records import STORED, FilmHash, Record
+from mhmd.tabular import ROW
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -70,6 +72,19 @@ class Inputs:
             return table if columns is None else table.select(list(columns))
         return pa.concat_tables([self._storage.table(table_path(record, film), columns) for film in films])
 
+    def manifest(self, record: type[Record]) -> pa.Table:
+        """All rows of a declared manifest, whatever the unit."""
+        assert record in self._stage.reads, f"{self._stage.name} does not declare {record.TABLE}"
+        return read_manifest(record, self._where)
+
+    def place(self, record: type[Record]) -> str:
+        """What to call a manifest in messages: its path."""
+        return {FilmEntry: self._where.films, LabelEntry: self._where.labels, SplitEntry: self._where.splits}[record]
+
+    def known_films(self) -> set[str]:
+        """The films of the films manifest and of the workspace, those that failed included."""
+        return known_films(self._where, self._storage)
+
     def bytes(self, ref: str) -> bytes:
         """The stored bytes that a `ref` column points at."""
         name, offset, size = ref.rsplit(":", 2)
@@ -119,8 +134,11 @@ class Inputs:
     def _manifest_content(self, record: type[Record]) -> str:
         from mhmd.storage import content_of
 
-        table = self._manifest(record, self.films)
-        return content_of(table.drop_columns(["path"]) if record is FilmEntry else table)
+        if record is LabelEntry:
+            return content_of(
+                self._manifest(record, self.films).drop_columns([ROW])
+            )  # of rows, not of where they stand
+        return manifest_content(record, self._where)
 
     def _stamp(self, record: type[Record], film: str) -> Stamp:
         """The stamps of a stored table that the stage which makes it has finished."""
@@ -149,7 +167,7 @@ class Inputs:
 
     @cached_property
     def _film_row(self) -> dict[str, Any]:  # Any: a manifest's cells
-        table = read_manifest(FilmEntry, self._where).select(["film_id", "path", "color_matrix"])
+        table = read_manifest(FilmEntry, self._where).select(["film_id", "path", "color_matrix", "sha256"])
         rows: dict[str, dict[str, Any]] = {row["film_id"]: row for row in table.to_pylist()}  # Any: a manifest's cells
         if self.unit not in rows:
             raise MissingInput(
@@ -158,8 +176,15 @@ class Inputs:
         return rows[self.unit]
 
     def _film_hash(self, *, hash_now: bool) -> str:
-        path = self._film_row["path"]
-        return film_hash(self._storage, self.unit, path, self._progress if hash_now else None)
+        row = self._film_row
+        found = film_hash(self._storage, self.unit, row["path"], self._progress if hash_now else None)
+        if found and row["sha256"] not in (None, found):
+            raise FilmMismatch(
+                f"{self.unit}: {row['path']} has the SHA-256 {found}",
+                wanted=f"{row['sha256']}, which the films manifest names",
+                do="put the right file there, or mend the manifest",
+            )
+        return found
 
 
 def table_path(record: type[Record], film: str) -> str:
@@ -174,27 +199,6 @@ def missing(record: type[Record], film: str, data: str, how: str = "is not there
         wanted=f"the rows that `mhmd {record.STAGE}` makes",
         do=f"run `mhmd {record.STAGE}` first",
     )
-
-
-def read_manifest(record: type[Record], where: Where) -> pa.Table:
-    """The validated rows of a manifest. Raises UsageError when it was not named, ManifestError when it is wrong."""
-    from mhmd import manifest
-    from mhmd.resources import resource
-
-    if record is LabelName:
-        return manifest.read_taxonomy(where.taxonomy or str(resource("manifests/labels.parquet")))
-    option, path, read = {
-        FilmEntry: ("--films", where.films, manifest.read_films),
-        LabelEntry: (
-            "--labels",
-            where.labels,
-            lambda path: manifest.read_labels(path, read_manifest(LabelName, where)),
-        ),
-        SplitEntry: ("--splits", where.splits, manifest.read_splits),
-    }[record]
-    if not path:
-        raise UsageError(f"no {record.TABLE}", wanted="its path", do=f"name it with {option} FILE")
-    return read(path)
 
 
 def film_hash(storage: Storage, film_id: str, name: str, progress: Progress | None) -> str:

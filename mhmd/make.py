@@ -12,11 +12,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mhmd.entries import FilmEntry, LabelEntry
-from mhmd.errors import ManifestError, MissingInput, StorageError, UnitError, UsageError
+from mhmd.entries import FilmEntry
+from mhmd.errors import MissingInput, StorageError, UnitError, UsageError
 from mhmd.execute import EXECUTORS, Job, Outcome, Progress, Watchdog
-from mhmd.inputs import Inputs, read_manifest, table_path
-from mhmd.records import STORED, Failure, Frame, Record
+from mhmd.inputs import Inputs, table_path
+from mhmd.named import read_manifest
+from mhmd.records import STORED, Failure, Record
 from mhmd.sink import DatasetSink, Sink, StoredProgress, listed, refuse_foreign
 from mhmd.stage import CORPUS, AnyStage, Where
 
@@ -94,6 +95,7 @@ def make(
             if unit in failed_before:
                 _record(storage, stage.name, outcomes[unit])
     stale = [unit for unit in units if unit not in outcomes]
+    stage.check(Inputs(stage, where, storage, CORPUS, stale if stage.scope == "film" else films))
     report(Started(len(stale)))
     job = Job(stage.module, config.model_dump_json(), where, films)
     for event in EXECUTORS[on](job, stale, workers=workers, watchdog=watchdog or Watchdog()):
@@ -183,19 +185,19 @@ def _dataset_is_there(out: Path, digest: str) -> bool:
 def films_of(stage: AnyStage, where: Where, storage: Storage, only: Sequence[str] | None = None) -> tuple[str, ...]:
     """The films that a stage works on, sorted.
 
-    For a stage that reads films those of the manifest; for the others those with rows of what it reads first, of the
-    manifest where one is named, without those that failed before: their rows are of another time. Raises
-    MissingInput when there are none, or when `only` names others.
+    For a stage that reads films those of the manifest that it does not exclude; for the others those with rows of what
+    it reads first, of the manifest where one is named, not excluded, without those that failed before: their rows are
+    of another time. Raises MissingInput when there are none, or when `only` names others.
     """
     if stage.film:
-        there = set(read_manifest(FilmEntry, where)["film_id"].to_pylist())
+        there = worked_on(where)
         source = f"the films manifest {where.films}"
     else:
         stored = [record for record in stage.reads if record in STORED]
         there = set(storage.names(stored[0].TABLE, ".parquet"))
         source = f"{where.data}/{stored[0].TABLE}"
         if where.films:
-            there &= set(read_manifest(FilmEntry, where)["film_id"].to_pylist())
+            there &= worked_on(where)
         for record in stored:
             there -= set(storage.names(f"{Failure.TABLE}/{record.STAGE}", ".parquet"))
         if not there:
@@ -204,8 +206,6 @@ def films_of(stage: AnyStage, where: Where, storage: Storage, only: Sequence[str
                 wanted=f"what `mhmd {stored[0].STAGE}` makes",
                 do=f"run `mhmd {stored[0].STAGE}` first",
             )
-        if LabelEntry in stage.reads:
-            _check_labelled(where, storage, there)
     unknown = sorted(set(only or ()) - there)
     if unknown:
         raise MissingInput(
@@ -214,18 +214,12 @@ def films_of(stage: AnyStage, where: Where, storage: Storage, only: Sequence[str
     return tuple(sorted(there if only is None else set(only)))
 
 
-def _check_labelled(where: Where, storage: Storage, films: set[str]) -> None:
-    """Raises ManifestError when the labels manifest names films that nothing is known of."""
-    known = films | set(storage.names(Frame.TABLE, ".parquet")) | set(storage.names("errors/extract", ".parquet"))
-    if where.films:
-        known |= set(read_manifest(FilmEntry, where)["film_id"].to_pylist())
-    unknown = sorted(set(read_manifest(LabelEntry, where)["film_id"].to_pylist()) - known)
-    if unknown:
-        raise ManifestError(
-            f"{where.labels} labels films that are not there: {', '.join(unknown)}",
-            wanted="films of the films manifest",
-            do="mend the film_id, or take the rows out",
-        )
+def worked_on(where: Where) -> set[str]:
+    """The films of the films manifest that it does not exclude."""
+    rows = read_manifest(FilmEntry, where)
+    return {
+        film for film, why in zip(*(rows[name].to_pylist() for name in ("film_id", "exclude")), strict=True) if not why
+    }
 
 
 def out_folder(where: Where) -> Path:

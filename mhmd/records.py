@@ -6,13 +6,15 @@ A table is a frozen dataclass; each field is a column. Types are Arrow's names, 
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, fields
+from dataclasses import MISSING, dataclass, field, fields
 from typing import Any, ClassVar
 
 
-def column(arrow: str, doc: str, *, null: bool = False) -> Any:  # Any: a field of the type annotated beside it
+def column(
+    arrow: str, doc: str, *, null: bool = False, default: Any = MISSING
+) -> Any:  # Any: a field of the type annotated beside it, and its value
     """A column of Arrow type `arrow`; `doc` gives its unit and range; `null` says that it may be empty."""
-    return field(metadata={"arrow": arrow, "doc": doc, "null": null})
+    return field(default=default, metadata={"arrow": arrow, "doc": doc, "null": null})
 
 
 @dataclass(frozen=True, slots=True)

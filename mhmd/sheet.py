@@ -1,4 +1,4 @@
-"""A contact sheet of a film: what screening kept of its frames, and what it rejected for which reason."""
+"""Contact sheets of a film: what screening kept and rejected for which reason; and its shots, numbered."""
 
 from __future__ import annotations
 
@@ -62,28 +62,45 @@ def _rows(storage: Storage, film_id: str) -> list[Row]:
 
 def _group(storage: Storage, name: str, rows: Sequence[Row], shown: Sequence[int]) -> Image:
     """A heading and the thumbnails of one group."""
-    from PIL import Image, ImageDraw
+    some = [rows[position] for position in shown]
+    heading = f"{name}: {len(rows)}" + (f", of which {len(some)} are shown" if len(some) < len(rows) else "")
+    return _grid(heading, [(f"{clock(time_s)}  {name}", _thumb(storage, ref)) for _, time_s, ref in some])
+
+
+def sheet_of_shots(storage: Storage, film_id: str, shots: Sequence[tuple[str, str | None]]) -> bytes:
+    """The JPEG of a sheet of shots: under each picture its caption. A shot without a ref has an empty frame."""
+    from PIL import Image
+
+    blank = Image.new("RGB", (THUMB_PX, THUMB_PX // 2), "lightgray")
+    thumbs = [(caption, blank if ref is None else _thumb(storage, ref)) for caption, ref in shots]
+    return _jpeg(_grid(f"{film_id}: shots and when they start; gray: no frame is stored", thumbs, caption_px=14))
+
+
+def _thumb(storage: Storage, ref: str) -> Image:
+    from PIL import Image
 
     from mhmd.media.jpeg import decode_jpeg
 
-    thumbs = []
-    for _, time_s, ref in (rows[position] for position in shown):
-        path, offset, size = ref.rsplit(":", 2)
-        picture = Image.fromarray(decode_jpeg(storage.read(path, int(offset), int(size))))
-        height = max(1, round(picture.height * THUMB_PX / picture.width))
-        thumbs.append((clock(time_s), picture.resize((THUMB_PX, height), Image.Resampling.BOX)))
-    tall = max(thumb.height for _, thumb in thumbs) + LINE_PX + GAP_PX
+    path, offset, size = ref.rsplit(":", 2)
+    picture = Image.fromarray(decode_jpeg(storage.read(path, int(offset), int(size))))
+    return picture.resize((THUMB_PX, max(1, round(picture.height * THUMB_PX / picture.width))), Image.Resampling.BOX)
+
+
+def _grid(heading: str, thumbs: Sequence[tuple[str, Image]], caption_px: int = 11) -> Image:
+    """A heading, and pictures with a caption under each."""
+    from PIL import Image, ImageDraw
+
+    tall = max(thumb.height for _, thumb in thumbs) + caption_px + 5 + GAP_PX
     lines = -(-len(thumbs) // COLUMNS)
-    group = Image.new("RGB", (COLUMNS * (THUMB_PX + GAP_PX) + GAP_PX, LINE_PX + 2 * GAP_PX + lines * tall), "white")
-    draw = ImageDraw.Draw(group)
-    heading = f"{name}: {len(rows)}" + (f", of which {len(thumbs)} are shown" if len(thumbs) < len(rows) else "")
+    grid = Image.new("RGB", (COLUMNS * (THUMB_PX + GAP_PX) + GAP_PX, LINE_PX + 2 * GAP_PX + lines * tall), "white")
+    draw = ImageDraw.Draw(grid)
     draw.text((GAP_PX, GAP_PX), heading, "black", _font(14))
-    for number, (when, thumb) in enumerate(thumbs):
+    for number, (caption, thumb) in enumerate(thumbs):
         x = GAP_PX + number % COLUMNS * (THUMB_PX + GAP_PX)
         y = LINE_PX + 2 * GAP_PX + number // COLUMNS * tall
-        group.paste(thumb, (x, y))
-        draw.text((x, y + thumb.height + 1), f"{when}  {name}", "black", _font(11))
-    return group
+        grid.paste(thumb, (x, y))
+        draw.text((x, y + thumb.height + 1), caption, "black", _font(caption_px))
+    return grid
 
 
 def clock(time_s: float) -> str:

@@ -31,8 +31,9 @@ class Stage(Generic[C, S]):
     """One stage.
 
     `reads` are stored tables and manifests; the first stored one tells which films there are. Of `writes` the last
-    is the one that says done. `film` says that the film's file is read, `bytes_to` names the folder of the tars.
-    A change of what `run` would write for the same input must raise `version`.
+    is the one that says done. `check` is asked once, before any stale unit is made, about all their films, and raises
+    what is wrong with what they share. `film` says that the film's file is read, `bytes_to` names the folder of the
+    tars. A change of what `run` would write for the same input must raise `version`.
     """
 
     name: str
@@ -44,6 +45,7 @@ class Stage(Generic[C, S]):
     run: Callable[[Inputs, C, S], None]
     film: bool = False
     bytes_to: str = ""
+    check: Callable[[Inputs], None] = lambda _: None
 
     @property
     def module(self) -> str:

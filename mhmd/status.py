@@ -7,16 +7,18 @@ from typing import Any, Literal
 
 from mhmd.entries import FilmEntry, LabelEntry
 from mhmd.errors import MissingInput, UnitError
-from mhmd.inputs import read_manifest, table_path
-from mhmd.make import films_of, is_fresh
+from mhmd.inputs import table_path
+from mhmd.make import films_of, is_fresh, worked_on
+from mhmd.named import read_manifest
 from mhmd.recipe import Recipe
 from mhmd.records import STORED, Failure, Film, Frame, Mask, Record, Screening, columns_of
 from mhmd.stage import AnyStage, Where
 from mhmd.stages import ORDER, stage
 from mhmd.stages.screen import MONOCHROME
 
-State = Literal["fresh", "stale", "made", "failed", "-"]
-"""Made of what is there now · of something else · of what cannot be told without the manifests · failed · not made."""
+State = Literal["fresh", "stale", "made", "failed", "-", "excluded"]
+"""Made of what is there now · of something else · of what cannot be told without the manifests · failed · not made ·
+excluded by the films manifest, so that no stage works on it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,9 +42,12 @@ def status(recipe: Recipe, where: Where) -> list[FilmStatus]:
     named = set(read_manifest(FilmEntry, where)["film_id"].to_pylist()) if where.films else films
     if not films | named:
         raise MissingInput(f"no film in {where.data}", wanted="a workspace", do="run `mhmd extract` first")
+    excluded = named - worked_on(where) if where.films else set()
     failed = {name: set(storage.names(f"{Failure.TABLE}/{name}", ".parquet")) for name in ORDER}
 
     def state(verb: AnyStage, film: str) -> State:
+        if film in excluded:
+            return "excluded"
         if film in failed[verb.name]:
             return "failed"
         if not storage.exists(table_path(verb.writes[-1], film)):

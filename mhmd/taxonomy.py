@@ -19,6 +19,51 @@ ATTRIBUTES = ("era", "nationality", "garment")
 """The attributes that form a label, in the order of the taxonomy's tree."""
 
 
+SPELLINGS: dict[str, dict[str, tuple[str, ...]]] = {
+    "era": {
+        "Before WWII": (
+            "pre-war", "before the war", "before WW2", "pre-WWII", "pre-WW2", "before World War II",
+            "before the Second World War",
+        ),
+        "During WWII": (
+            "wartime", "WWII", "WW2", "during WW2", "during the war", "World War II", "during World War II",
+            "Second World War", "during the Second World War",
+        ),
+        "After WWII": (
+            "post-war", "after the war", "after WW2", "post-WWII", "post-WW2", "after World War II",
+            "after the Second World War",
+        ),
+    },
+    "nationality": {
+        "China": ("Chinese", "CN", "PRC"),
+        "America": ("American", "US", "U.S.", "USA", "U.S.A.", "United States"),
+        "Germany": ("German", "DE"),
+        "Russia": ("Russian", "USSR", "Soviet", "Soviet Union", "RU"),
+        "Britain and France": (
+            "Britain & France", "Britain/France", "Britain, France", "France and Britain", "Britain", "British",
+            "UK", "United Kingdom", "Great Britain", "England", "English", "France", "French",
+        ),
+        "Japan": ("Japanese", "JP"),
+    },
+    "garment": {
+        "communist uniform": ("communist", "communist military uniform"),
+        "national military uniform": ("national uniform", "nationalist uniform", "nationalist military uniform"),
+        "military uniform": ("military", "military uniforms"),
+        "formal": ("formal clothes", "formal clothing", "formal dress", "formal wear"),
+        "non-formal": ("informal", "non-formal clothes", "non-formal clothing", "informal clothes"),
+    },
+}  # fmt: skip
+"""Other spellings of MHMD's names that are taken for them; case, blanks, hyphens and underscores count for nothing.
+
+Britain and France are one nationality there, so each alone is taken for both.
+"""
+
+
+def folded(name: str) -> str:
+    """What is left of a name when case, blanks, hyphens and underscores count for nothing."""
+    return "".join(name.replace("-", " ").replace("_", " ").casefold().split())
+
+
 @dataclass(frozen=True)
 class Taxonomy:
     """The labels in order of their ids, and the names of each attribute in order of first appearance."""
@@ -63,16 +108,41 @@ class Taxonomy:
         names = self.names(attribute)
         return names.index(name) if name in names else -1
 
-    def nearest(self, attribute: str, name: str) -> str | None:
-        """The name that was probably meant, whatever the case of its letters; None when nothing is like it."""
-        folded = {known.casefold(): known for known in self.names(attribute)}
-        near = get_close_matches(name.strip().casefold(), folded, n=1, cutoff=0.7)
-        return folded[near[0]] if near else None
+    def canonical(self, attribute: str, name: str) -> str | None:
+        """The taxonomy's own spelling of a name, by `folded` and `SPELLINGS`; None for anything else."""
+        return self._spellings[attribute].get(folded(name))
 
-    def no_label(self, era: str, nationality: str, garment: str) -> str:
-        """Says that no label has these three names, and which garments their era and nationality do have."""
-        garments = [label.garment for label in self.labels if (label.era, label.nationality) == (era, nationality)]
-        return f"no label is {era} / {nationality} / {garment}; garments there: {', '.join(garments) or 'none'}"
+    def nearest(self, attribute: str, name: str) -> str | None:
+        """The name that was probably meant; None when nothing is like it."""
+        spellings = self._spellings[attribute]
+        near = get_close_matches(folded(name), spellings, n=1, cutoff=0.7)
+        return spellings[near[0]] if near else None
+
+    @cached_property
+    def _spellings(self) -> dict[str, dict[str, str]]:
+        """The own spelling of each folded one, by attribute; the taxonomy's own names win over `SPELLINGS`."""
+        found: dict[str, dict[str, str]] = {}
+        for attribute in ATTRIBUTES:
+            names = self.names(attribute)
+            others = {folded(other): name for name in names for other in SPELLINGS[attribute].get(name, ())}
+            found[attribute] = others | {folded(name): name for name in names}
+        return found
+
+    def fits(self, era: str | None, nationality: str | None, garment: str | None) -> bool:
+        """Whether any label has these names; one that is not given may be any."""
+        given = (era, nationality, garment)
+        labels = ((label.era, label.nationality, label.garment) for label in self.labels)
+        return any(all(name in (None, own) for name, own in zip(given, label, strict=True)) for label in labels)
+
+    def no_label(self, era: str | None, nationality: str | None, garment: str | None) -> str:
+        """Says that no label has these names, and which garments their era and nationality do have."""
+        garments = [
+            label.garment
+            for label in self.labels
+            if era in (None, label.era) and nationality in (None, label.nationality)
+        ]
+        said = " / ".join(name or "any" for name in (era, nationality, garment))
+        return f"no label is {said}; garments there: {', '.join(dict.fromkeys(garments)) or 'none'}"
 
 
 def load_taxonomy(path: str | Path | None = None) -> Taxonomy:

@@ -32,7 +32,8 @@ print("HEAVY:", [name for name in {HEAVY!r} if name in sys.modules])
 """
     said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
     assert "HEAVY: []" in said
-    for verb in ("extract", "screen", "dedup", "label", "parse", "shard", "train", "evaluate", "colorize"):
+    others = ("split", "check", "manifest", "clean", "import-mhmd")
+    for verb in ("extract", "screen", "dedup", "label", "parse", "shard", "train", "evaluate", "colorize", *others):
         assert re.search(rf"│ {verb} ", said), verb
 
 
@@ -51,6 +52,13 @@ def test_knobs_are_options_with_their_range() -> None:
         (["dedup", "--data", "w", "--radius", "13"], 2, "radius = 13"),
         (["dedup", "none.toml", "--data", "w"], 1, "none.toml"),
         (["screen", "--data", "w", "--on", "cluster"], 2, "wanted one of serial, processes, ray"),
+        (["check"], 2, "wanted OUT, or --splits"),
+        (["check", "w", "--splits"], 1, "w has no samples.parquet"),
+        (["check", "--splits", "--data", "w"], 2, "no films manifest"),
+        (["manifest", "none.csv", "films.parquet"], 1, "no file none.csv"),
+        (["label", "--template", "t.csv", "--data", "w"], 1, "run `mhmd extract` first"),
+        (["import-mhmd", "none", "--data", "w"], 1, "none has no <set>/sign.txt"),
+        (["split", "--films", "none.csv", "--splits", "s.csv"], 1, "no file"),
         (["check", "w"], 1, "wanted a dataset that `mhmd shard` made"),
         (["show", "x_1", "--data", "w"], 1, "no frame 'x_1'"),
         (["show", "x", "--data", "w", "--sheet", "x.jpg"], 1, "no frames of 'x'"),

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from mhmd.entries import LabelName
 from mhmd.errors import DependencyError
 from mhmd.resources import resource
-from mhmd.taxonomy import Taxonomy, load_taxonomy
+from mhmd.taxonomy import SPELLINGS, Taxonomy, folded, load_taxonomy
 
 TAXONOMY = load_taxonomy()
 
@@ -66,3 +68,27 @@ def test_a_missing_resource_is_named() -> None:
     assert resource("manifests/labels.parquet").is_file()
     with pytest.raises(DependencyError, match=r"manifests/nothing\.parquet is neither"):
         resource("manifests/nothing.parquet")
+
+
+def test_spellings_are_stated_and_lead_to_names() -> None:
+    page = (Path(__file__).parents[1] / "docs" / "label.md").read_text("utf-8")
+    for attribute, names in SPELLINGS.items():
+        assert set(names) == set(TAXONOMY.names(attribute))
+        for name, others in names.items():
+            assert f"| {name} | {' · '.join(others)} |" in page
+            assert {TAXONOMY.canonical(attribute, other) for other in (*others, name, f" {name.upper()} ")} == {name}
+        folded_all = [folded(other) for others in names.values() for other in others]
+        assert len(folded_all) == len(set(folded_all)), "a spelling leads to two names, or stands twice"
+
+
+def test_another_taxonomy_has_its_own_names_and_of_mhmds_spellings_those_it_knows() -> None:
+    own = Taxonomy((LabelName(0, "Before WWII", "Sweden", "military", 0),))
+    assert own.canonical("garment", "Military") == "military"
+    assert own.canonical("nationality", "USA") is None
+    assert own.canonical("era", "pre-war") == "Before WWII"
+
+
+def test_some_names_fit_and_others_do_not() -> None:
+    assert TAXONOMY.fits("Before WWII", None, "military uniform")
+    assert not TAXONOMY.fits("Before WWII", "Japan", None)
+    assert TAXONOMY.no_label("Before WWII", "Japan", None).endswith("garments there: none")

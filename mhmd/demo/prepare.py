@@ -16,9 +16,9 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 FILMS = (
-    FilmEntry("portraits", "Portraits", "films/portraits.mp4", "train", None),
-    FilmEntry("bikes", "Bikes", "films/bikes.mp4", "val", None),
-    FilmEntry("bigbuckbunny", "Big Buck Bunny", "films/bigbuckbunny.mp4", "test", None),
+    FilmEntry(film_id="portraits", title="Portraits", path="films/portraits.mp4", split="train"),
+    FilmEntry(film_id="bikes", title="Bikes", path="films/bikes.mp4", split="val"),
+    FilmEntry(film_id="bigbuckbunny", title="Big Buck Bunny", path="films/bigbuckbunny.mp4", split="test"),
 )
 BIKES_SUIT_S = (1.20, 3.04)
 """The shot of a man in a suit."""
@@ -82,11 +82,11 @@ def prepare(folder: Path) -> DemoInputs:
 
 
 def _label(film_id: str, nationality: str, garment: str) -> LabelEntry:
-    return LabelEntry(film_id, None, None, None, "After WWII", nationality, garment, None)
+    return LabelEntry(film_id=film_id, era="After WWII", nationality=nationality, garment=garment)
 
 
 def _garment(film_id: str, start_s: float, end_s: float, garment: str) -> LabelEntry:
-    return LabelEntry(film_id, start_s, end_s, None, None, None, garment, None)
+    return LabelEntry(film_id=film_id, start_s=start_s, end_s=end_s, garment=garment)
 
 
 def _gray(crop: Crop) -> bytes:

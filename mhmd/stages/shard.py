@@ -9,10 +9,12 @@ from typing import TYPE_CHECKING
 
 from pydantic import Field
 
+from mhmd.blocks import copies
 from mhmd.config import Config
 from mhmd.entries import FilmEntry, LabelName, SplitEntry
 from mhmd.errors import MissingInput
 from mhmd.records import Frame, Label, Mask, Record, SampleInfo, SampleRow, Screening, Verdict, columns_of
+from mhmd.splits import SPLITS
 from mhmd.stage import Stage
 
 if TYPE_CHECKING:
@@ -53,15 +55,17 @@ def mixed(keys: Sequence[str], seed: int) -> list[int]:
     return sorted(range(len(keys)), key=drawn.__getitem__)
 
 
-def assemble(inputs: Inputs, taxonomy: Taxonomy) -> pd.DataFrame:
-    """A row for every kept frame: the columns of `SampleInfo`, refs and the subtitles' band, in order of the key.
+def assemble(inputs: Inputs, taxonomy: Taxonomy) -> tuple[pd.DataFrame, dict[str, int]]:
+    """A row for every kept frame that goes into a shard, and how many of each split were left out.
 
-    Raises MissingInput when a table does not cover the frames, or a title has no split.
+    Rows have the columns of `SampleInfo`, refs and the subtitles' band, in order of the key. Left out are frames of val
+    and test that a film of another split repeats. Raises MissingInput when a table does not cover the frames, or a
+    title has no split.
     """
     import pyarrow.compute as pc
 
     passing = inputs.rows(Screening).filter(pc.field("rejected_by").is_null())
-    verdicts = inputs.rows(Verdict, columns=("frame_id", "kept"))
+    verdicts = inputs.rows(Verdict, columns=("film_id", "frame_id", "kept", "duplicate_of"))
     if sorted(verdicts["frame_id"].to_pylist()) != sorted(passing["frame_id"].to_pylist()):
         raise _older(Verdict, "are not of the frames that pass screening now")
     geometry = ("width", "height", "crop_x", "crop_y", "crop_w", "crop_h")
@@ -81,10 +85,15 @@ def assemble(inputs: Inputs, taxonomy: Taxonomy) -> pd.DataFrame:
         rows[attribute] = rows[attribute].fillna("")
         ids = {name: taxonomy.attribute_id(attribute, name) for name in rows[attribute].unique()}
         rows[f"{attribute}_id"] = rows[attribute].map(ids)
-    rows = rows.merge(_splits(inputs), on="film_id")
-    rows["key"] = rows["frame_id"]
+    films = _splits(inputs)
+    rows = rows.merge(films, on="film_id")
+    copied = rows["frame_id"].isin(
+        copies(verdicts, dict(zip(films["film_id"], films["split"], strict=True))).to_pylist()
+    )
+    left_out = {split: int((rows["split"] == split)[copied].sum()) for split in SPLITS[1:]}
+    rows = rows[~copied].assign(key=rows["frame_id"])
     ordered: pd.DataFrame = rows.sort_values("key", ignore_index=True)
-    return ordered
+    return ordered, left_out
 
 
 def _splits(inputs: Inputs) -> pd.DataFrame:
@@ -109,11 +118,10 @@ def _older(record: type[Record], how: str) -> MissingInput:
 def run(inputs: Inputs, config: ShardConfig, sink: DatasetSink) -> None:
     """Assemble the dataset of all films."""
     from mhmd.card import card
-    from mhmd.splits import SPLITS
     from mhmd.taxonomy import Taxonomy
 
     taxonomy = Taxonomy.of(inputs.rows(LabelName))
-    rows = assemble(inputs, taxonomy)
+    rows, left_out = assemble(inputs, taxonomy)
     shards: dict[str, list[str]] = {}
     done = 0
     for split in SPLITS:
@@ -128,7 +136,8 @@ def run(inputs: Inputs, config: ShardConfig, sink: DatasetSink) -> None:
             sink.progress(done, len(rows))
     counts = {split: int((rows["split"] == split).sum()) for split in SPLITS}
     masks = inputs.rows(Mask, columns=("parser", "classes")).slice(0, 1).to_pylist()
-    named = inputs.rows(FilmEntry, columns=("film_id",))["film_id"].to_pylist()
+    named = inputs.rows(FilmEntry, columns=("film_id", "exclude")).to_pylist()
+    excluded = {row["film_id"]: row["exclude"] for row in named if row["exclude"]}
     stats = {
         "samples": counts,
         "shards": shards,
@@ -136,7 +145,9 @@ def run(inputs: Inputs, config: ShardConfig, sink: DatasetSink) -> None:
         "mask_classes": masks[0]["classes"] if masks else [],
         "labels": [[label.era, label.nationality, label.garment] for label in taxonomy.labels],
         "films": list(inputs.films),
-        "films_missing": sorted(set(named) - set(inputs.films)),
+        "films_missing": sorted({row["film_id"] for row in named} - set(inputs.films) - excluded.keys()),
+        "films_excluded": excluded,
+        "copies_left_out": left_out,
     }
     sink.json("stats.json", stats)
     sink.file("README.md", card(rows, stats).encode())
@@ -166,7 +177,7 @@ def _size(ref: str) -> int:
 
 STAGE = Stage(
     name="shard",
-    version=2,
+    version=3,
     config=ShardConfig,
     scope="dataset",
     reads=(Frame, Screening, Verdict, Label, Mask, FilmEntry, SplitEntry, LabelName),

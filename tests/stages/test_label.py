@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pytest
 from hypothesis import given, settings
@@ -12,11 +16,14 @@ from hypothesis import strategies as st
 from mhmd.entries import LabelEntry
 from mhmd.errors import ManifestError
 from mhmd.inputs import Inputs
-from mhmd.records import Label
+from mhmd.joining import Extent, Paint, Rows, expanded
+from mhmd.make import make
+from mhmd.records import Film, Label, Shot, columns_of
 from mhmd.sink import Sink
 from mhmd.stage import Where
 from mhmd.stages.label import STAGE, LabelConfig, label_frames, run
 from mhmd.storage import Storage, schema_of, table_of
+from mhmd.tabular import seconds
 from mhmd.taxonomy import Taxonomy, load_taxonomy
 
 TAXONOMY = load_taxonomy()
@@ -29,14 +36,14 @@ def frames(*times_s: float) -> pa.Table:
         {
             "film_id": pa.array(["a"] * len(ids), pa.string()),
             "frame_id": pa.array(ids, pa.string()),
+            "shot": pa.array([int(time) // 2 for time in times_s], pa.int32()),
             "time_s": pa.array(times_s, pa.float64()),
         }
     )
 
 
 def entry(**values: object) -> LabelEntry:
-    names = ("start_s", "end_s", "frame_id", "era", "nationality", "garment", "confidence")
-    return LabelEntry("a", **(dict.fromkeys(names) | values))  # type: ignore[arg-type]
+    return LabelEntry(film_id="a", **values)  # type: ignore[arg-type]
 
 
 def labelled(table: pa.Table, *entries: LabelEntry) -> list[dict[str, object]]:
@@ -74,7 +81,6 @@ def test_a_frame_row_wins_over_ranges_and_film() -> None:
         entry(**CHINA, garment="formal"),
         entry(start_s=0.0, end_s=9.0, garment="non-formal"),
         entry(frame_id="a_0000002000", garment="communist uniform"),
-        entry(frame_id="a_0000777000", garment="national military uniform"),
     )
     assert [(row["label_id"], row["source"]) for row in rows] == [(14, "range"), (11, "frame")]
 
@@ -89,9 +95,9 @@ def test_overlapping_ranges_that_agree_are_fine() -> None:
     assert [r["label_id"] for r in labelled(frames(1.0), row, row)] == [13]
 
 
-@pytest.mark.parametrize("place", [{}, {"start_s": 0.0, "end_s": 2.0}, {"frame_id": "a_0000001000"}])
+@pytest.mark.parametrize("place", [{}, {"start_s": 0.0, "end_s": 2.0}, {"shot": 0}, {"frame_id": "a_0000001000"}])
 def test_rows_of_the_same_precision_that_differ_are_refused(place: dict[str, object]) -> None:
-    with pytest.raises(ManifestError, match=r"row 1 of a .*formal.* and row 3 of a .*non-formal.* differ on garment"):
+    with pytest.raises(ManifestError, match=r"row 4, garment: 'non-formal' differs from 'formal' in row 2: both hold"):
         labelled(
             frames(1.0),
             entry(**place, garment="formal"),
@@ -100,84 +106,205 @@ def test_rows_of_the_same_precision_that_differ_are_refused(place: dict[str, obj
         )
 
 
+def test_a_shot_and_a_range_are_of_the_same_precision() -> None:
+    with pytest.raises(ManifestError, match=r"row 3, garment: .* differs from .* in row 2"):
+        labelled(frames(1.0), entry(shot=0, garment="formal"), entry(start_s=0.5, end_s=1.5, garment="non-formal"))
+
+
+def test_a_shot_and_what_of_it_lies_in_a_range() -> None:
+    rows = labelled(
+        frames(0.0, 1.0, 2.0, 3.0),
+        entry(**CHINA),
+        entry(shot=0, start_s=1.0, end_s=2.001, garment="formal"),
+        entry(shot=1, start_s=1.999, end_s=9.0, garment="non-formal"),
+    )
+    assert [row["label_id"] for row in rows] == [-1, 13, 14, 14]
+
+
 def test_a_combination_without_a_label_names_its_rows() -> None:
-    message = r"row 1 of a \(all of it: Before WWII, Japan\) and row 2 of a \(0 to 2 s: formal\)"
+    message = r"row 3, garment: no label is Before WWII / Japan / formal; .* it comes together with row 2;"
     with pytest.raises(ManifestError, match=message):
         labelled(
             frames(1.0), entry(era="Before WWII", nationality="Japan"), entry(start_s=0.0, end_s=2.0, garment="formal")
         )
 
 
-seconds = st.integers(0, 12).map(float)
+def test_everything_that_does_not_fit_the_film_is_told_at_once() -> None:
+    table = table_of(
+        LabelEntry,
+        [
+            entry(frame_id="a_0000777000", garment="formal"),
+            entry(start_s=1.0, end_s=4.06, garment="formal"),
+            entry(start_s=4.0, end_s=4.04, garment="formal"),
+            entry(shot=2, garment="formal"),
+            entry(start_s=1.0, end_s=4.0, garment="non-formal"),
+        ],
+    )
+    with pytest.raises(ManifestError) as caught:
+        label_frames(frames(1.0, 3.0), table, TAXONOMY, Extent(4.0, 2), "labels.csv")
+    assert caught.value.found.split("; ") == [
+        "labels.csv: row 2, frame_id: 'a_0000777000' is not among the film's stored frames",
+        "row 3, end_s: 4.06 is beyond the film's end at 4.000 s",
+        "row 4, start_s: 4 is beyond the film's end at 4.000 s",
+        "row 5, shot: 2 is none of the film's 2 shots, which count from 0",
+        "row 6, garment: 'non-formal' differs from 'formal' in row 3: both hold for the same frames",
+    ]
+
+
+@given(st.integers(0, 10**7), st.sampled_from([(1001, 30000), (1, 25), (1001, 24000), (1, 90000), (1, 1000)]))
+def test_times_compare_as_the_exact_numbers_do(ticks: int, base: tuple[int, int]) -> None:
+    """A range from the time as written, to any number of digits, begins with the frame or just after it."""
+    time = Fraction(ticks * base[0], base[1])
+    shown = frames(float(time))
+    for digits in (3, 6, 9, 17):
+        written = f"{float(time):.{digits}f}"
+        exact = Fraction(written)
+        start_s = seconds(written)
+        assert start_s is not None
+        labels = labelled(shown, entry(start_s=start_s, end_s=start_s + 1, era="After WWII"))
+        assert (labels[0]["era"] == "After WWII") == (exact <= time or float(exact) == float(time))
+
+
+seconds_of = st.integers(0, 12).map(float)
 names = {
     "era": st.sampled_from([None, "During WWII"]),
     "nationality": st.sampled_from([None, "China"]),
     "garment": st.sampled_from([None, "formal", "non-formal", "communist uniform"]),
     "confidence": st.sampled_from([None, 0.25, 0.75]),
 }
+given_names = st.fixed_dictionaries(names)
+shots = st.sampled_from([None, None, 0, 1, 2, 5])
 ranges = st.builds(
-    lambda a, b, given: entry(start_s=min(a, b), end_s=max(a, b), **given),
-    seconds,
-    seconds,
-    st.fixed_dictionaries(names),
+    lambda a, b, shot, given: entry(start_s=min(a, b), end_s=max(a, b), shot=shot, **given),
+    seconds_of,
+    seconds_of,
+    shots,
+    given_names,
 )
-films = st.builds(lambda given: entry(**given), st.fixed_dictionaries(names))
-singles = st.builds(
-    lambda at, given: entry(frame_id=f"a_{at * 1000:010}", **given), st.integers(0, 12), st.fixed_dictionaries(names)
-)
+whole_shots = st.builds(lambda shot, given: entry(shot=shot, **given), st.integers(0, 6), given_names)
+films = st.builds(lambda given: entry(**given), given_names)
+singles = st.builds(lambda at, given: entry(frame_id=f"a_{at * 1000:010}", **given), st.integers(0, 12), given_names)
+rows_of_all_kinds = st.lists(st.one_of(ranges, whole_shots, films, singles), max_size=6)
 
 
-@settings(max_examples=150, deadline=None)
-@given(st.lists(seconds, max_size=6, unique=True), st.lists(st.one_of(ranges, films, singles), max_size=5))
+@settings(max_examples=300, deadline=None)
+@given(st.lists(seconds_of, max_size=6, unique=True), rows_of_all_kinds)
 def test_it_is_what_a_loop_over_frames_and_rows_gives(times_s: list[float], entries: list[LabelEntry]) -> None:
     table = frames(*times_s)
-    wanted = [naive(row["frame_id"], row["time_s"], entries, TAXONOMY) for row in table.to_pylist()]
+    present = set(table["frame_id"].to_pylist())
+    entries = [row for row in entries if row.frame_id is None or row.frame_id in present]
+    wanted = [naive(row, entries, TAXONOMY) for row in table.to_pylist()]
     if None in wanted:
-        with pytest.raises(ManifestError, match="differ on"):
+        with pytest.raises(ManifestError, match="differs from"):
             labelled(table, *entries)
     else:
         rows = labelled(table, *entries)
-        assert [
-            (row["label_id"], row["era"], row["nationality"], row["garment"], row["source"]) for row in rows
-        ] == wanted
+        names = ("label_id", "era", "nationality", "garment", "source", "confidence")
+        assert [tuple(row[name] for name in names) for row in rows] == wanted
 
 
-def naive(frame_id: str, time_s: float, entries: list[LabelEntry], taxonomy: Taxonomy) -> tuple[object, ...] | None:
+@given(st.lists(st.tuples(st.integers(0, 9), st.integers(0, 9)), max_size=8), st.integers(1, 30))
+def test_rows_are_taken_some_at_a_time(intervals: list[tuple[int, int]], most: int) -> None:
+    rows = np.arange(len(intervals))
+    first, after = (np.array(ends, np.int64) for ends in (zip(*intervals, strict=True) if intervals else ((), ())))
+    parts = [*expanded(rows, first, after, most)]
+    assert all(len(row) <= most or len(set(row)) == 1 for row, _ in parts)
+    pairs = [pair for row, frame in parts for pair in zip(row.tolist(), frame.tolist(), strict=True)]
+    assert pairs == [(row, frame) for row, (start, end) in enumerate(intervals) for frame in range(start, end)]
+
+
+def test_rows_that_differ_are_found_whether_they_come_together_or_not() -> None:
+    rows = Rows(table_of(LabelEntry, [entry(garment="formal"), entry(garment="non-formal")]), TAXONOMY)
+    of = {row: (np.array([row]), np.array([0])) for row in (0, 1)}
+    both = (np.array([0, 1]), np.array([0, 0]))
+    for pairs in ([of[0], of[1]], [of[1], of[0]], [both]):
+        paint = Paint(rows, 1, TAXONOMY)
+        paint.level(iter(pairs))
+        assert [(problem.row, problem.column) for problem in paint.problems] == [(3, "garment")]
+
+
+def naive(frame: dict[str, Any], entries: list[LabelEntry], taxonomy: Taxonomy) -> tuple[object, ...] | None:
     """The label of a frame; None when rows contradict each other."""
     values: list[str | None] = []
     precisions = [-1]
+    confidences: list[float] = []
     for attribute in ("era", "nationality", "garment"):
-        by_precision: dict[int, set[str]] = {}
+        by_precision: dict[int, list[LabelEntry]] = {}
         for row in entries:
-            value = getattr(row, attribute)
+            in_shot = row.shot is None or row.shot == frame["shot"]
+            in_range = row.start_s is None or row.end_s is None or row.start_s <= frame["time_s"] < row.end_s
             if row.frame_id is not None:
-                precision, holds = 2, row.frame_id == frame_id
-            elif row.start_s is not None and row.end_s is not None:
-                precision, holds = 1, row.start_s <= time_s < row.end_s
+                precision, holds = 2, row.frame_id == frame["frame_id"]
             else:
-                precision, holds = 0, True
-            if holds and value is not None:
-                by_precision.setdefault(precision, set()).add(value)
-        if any(len(given) > 1 for given in by_precision.values()):
+                precision, holds = int(row.shot is not None or row.start_s is not None), in_shot and in_range
+            if holds and getattr(row, attribute) is not None:
+                by_precision.setdefault(precision, []).append(row)
+        if any(len({getattr(row, attribute) for row in rows}) > 1 for rows in by_precision.values()):
             return None
         best = max(by_precision, default=-1)
         precisions.append(best)
-        values.append(min(by_precision[best]) if best >= 0 else None)
+        winners = by_precision.get(best, [])
+        confidences += [row.confidence for row in winners if row.confidence is not None]
+        values.append(getattr(winners[0], attribute) if winners else None)
     source = (None, "film", "range", "frame")[max(precisions) + 1]
-    return (taxonomy.label_id(*values), *values, source)
+    return (taxonomy.label_id(*values), *values, source, min(confidences, default=None))
 
 
-def test_the_stage_writes_what_the_manifests_say(tmp_path: Path) -> None:
+@pytest.fixture
+def place(tmp_path: Path) -> Where:
+    """A workspace of the films a and b of two frames each, and where the labels manifest goes."""
     storage = Storage(str(tmp_path / "data"))
-    shown = frames(1.0, 2.0)
-    storage.write_table("frames/a.parquet", shown)
-    (tmp_path / "labels.csv").write_text(
-        "film_id,era,nationality,garment\na,After WWII,China,formal\nb,After WWII,China,non-formal\n"
+    film = {column.field: {"string": "", "bool": False}.get(column.arrow, 4) for column in columns_of(Film)}
+    shot = {column.field: {"string": ""}.get(column.arrow, 0) for column in columns_of(Shot)}
+    for name in "ab":
+        shown = frames(1.0, 2.0)
+        ids = [frame.replace("a_", f"{name}_") for frame in shown["frame_id"].to_pylist()]
+        shown = shown.set_column(1, "frame_id", pa.array(ids)).set_column(0, "film_id", pa.array([name] * 2))
+        storage.write_table(f"frames/{name}.parquet", shown)
+        storage.write_table(f"films/{name}.parquet", table_of(Film, [Film(**film | {"film_id": name})]))
+        storage.write_table(f"shots/{name}.parquet", table_of(Shot, [Shot(**shot)] * 2))
+    return Where(data=storage.url, labels=str(tmp_path / "labels.csv"))
+
+
+def test_the_stage_writes_what_the_manifests_say(place: Where) -> None:
+    storage = Storage(place.data)
+    Path(place.labels).write_text(
+        "film_id,era,nationality,garment\na,post-war,chinese,Formal\nb,After WWII,China,non-formal\n"
     )
     told: list[tuple[int, int]] = []
     sink = Sink(storage, "a", STAGE.writes, STAGE.bytes_to, lambda done, total, _stored: told.append((done, total)))
-    where = Where(data=storage.url, labels=str(tmp_path / "labels.csv"))
-    run(Inputs(STAGE, where, storage, "a", ["a"]), LabelConfig(), sink)
+    run(Inputs(STAGE, place, storage, "a", ["a"]), LabelConfig(), sink)
     sink.commit("digest", {"a": {}})
     assert storage.table("labels/a.parquet")["label_id"].to_pylist() == [29, 29]
     assert told == [(2, 2)]
+
+
+def test_one_film_that_does_not_fit_keeps_all_from_being_written(place: Where) -> None:
+    rows = ["a,,,,After WWII,China,formal", "", "b,1,1.5,,,,formal", "b,1,9,,,,formal", "c,,,,After WWII,,"]
+    header = "film_id,start_s,end_s,frame_id,era,nationality,garment"
+    Path(place.labels).write_text("\n".join([header, *rows, "a,,,a_0000000007,,,formal"]))
+    with pytest.raises(ManifestError) as caught:
+        make(STAGE, LabelConfig(), place, on="serial")
+    assert caught.value.found.removeprefix(f"{place.labels}: ").split("; ") == [
+        "row 5, end_s: 9 is beyond the film's end at 4.000 s",
+        "row 6, film_id: 'c' is no film of the films manifest or the workspace",
+        "row 7, frame_id: 'a_0000000007' is not among the film's stored frames",
+    ]
+    assert not Storage(place.data).names("labels", ".parquet")
+
+
+def test_a_row_above_makes_no_other_film_stale(place: Where) -> None:
+    lines = ["film_id,era,nationality,garment", "b,After WWII,China,formal"]
+    Path(place.labels).write_text("\n".join(lines))
+    make(STAGE, LabelConfig(), place, on="serial")
+    Path(place.labels).write_text("\n".join([lines[0], "a,After WWII,China,formal", lines[1]]))
+    made = make(STAGE, LabelConfig(), place, on="serial")
+    assert {outcome.unit: outcome.status for outcome in made.outcomes} == {"a": "made", "b": "fresh"}
+
+
+def test_a_film_of_the_manifest_without_frames_may_be_labelled(place: Where) -> None:
+    films = Path(place.labels).with_name("films.csv")
+    films.write_text("film_id,title,path\na,A,a.mp4\nb,B,b.mp4\nc,C,c.mp4\n")
+    Path(place.labels).write_text("film_id,era\na,After WWII\nc,After WWII\n")
+    made = make(STAGE, LabelConfig(), replace(place, films=str(films)), on="serial")
+    assert made.count("made") == 2

@@ -1,0 +1,110 @@
+"""CSV as spreadsheets write it, into Arrow columns of text.
+
+Separator and encoding are found out: comma, semicolon or tab; UTF-8, UTF-16 or Windows-1252. What could be read in two
+ways is refused.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from mhmd.errors import ManifestError
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+SEPARATORS = (",", ";", "\t")
+HEADER_ROW = 1
+"""Rows are numbered as a spreadsheet shows them: the header is row 1, the first row of values row 2."""
+
+_BOMS = {b"\xef\xbb\xbf": "utf-8-sig", b"\xff\xfe": "utf-16", b"\xfe\xff": "utf-16"}
+_FOREIGN = re.compile("[\x80-\uffff]{3}")
+"""Western words have no three such letters in a row; Cyrillic or Chinese that is taken for Windows-1252 has."""
+
+
+@dataclass(frozen=True, slots=True)
+class Delimited:
+    """The cells of a CSV file: columns of text, empty cells null; the number of each row; and the separator."""
+
+    table: pa.Table
+    rows: Sequence[int]
+    separator: str
+
+
+def read_delimited(path: Path, known: Collection[str]) -> Delimited:
+    """The cells of a CSV file with a header; `known` are the names of columns by which the separator is found.
+
+    Rows without any value are left out. Raises ManifestError for what is no CSV, FileNotFoundError.
+    """
+    import pyarrow as pa
+
+    text = _decoded(path)
+    separator = _separator(text, known)
+    try:
+        lines = list(csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True))
+    except csv.Error as error:
+        raise _refused(path, f"its quotes do not fit: {error}") from None
+    while lines and not any(lines[0]):
+        raise _refused(path, "its first line is empty, and no header")
+    if not lines:
+        raise _refused(path, "it is empty")
+    header, width = lines[0], len(lines[0])
+    numbered = [(number, line) for number, line in enumerate(lines[1:], HEADER_ROW + 1) if any(line)]
+    uneven = [f"row {number} has {len(line)} cells" for number, line in numbered if len(line) != width]
+    if uneven:
+        raise _refused(path, f"the header has {width} cells, but {', '.join(uneven[:50])}")
+    columns = zip(*(line for _, line in numbered), strict=True) if numbered else [()] * width
+    arrays = [pa.array([cell or None for cell in column], pa.string()) for column in columns]
+    table = pa.Table.from_arrays(arrays, names=header)
+    return Delimited(table, [number for number, _ in numbered], separator)
+
+
+def encode_delimited(table: pa.Table) -> bytes:
+    """A table as CSV with commas in UTF-8; with a byte-order mark where spreadsheets need one to read its letters."""
+    out = io.StringIO(newline="")
+    writer = csv.writer(out, lineterminator="\n")
+    writer.writerow(table.column_names)
+    cells = [["" if cell is None else cell for cell in column.to_pylist()] for column in table.columns]
+    writer.writerows(zip(*cells, strict=True))
+    text = out.getvalue()
+    return text.encode("utf-8" if text.isascii() else "utf-8-sig")
+
+
+def _decoded(path: Path) -> str:
+    data = path.read_bytes()
+    coding = next((name for bom, name in _BOMS.items() if data.startswith(bom)), "")
+    if not coding and b"\0" in data[:1000]:
+        coding = "utf-16-be" if data.startswith(b"\0") else "utf-16-le"
+    try:
+        return data.decode(coding or "utf-8")
+    except UnicodeDecodeError as error:
+        if coding:
+            raise _refused(path, f"it is no {coding}: {error.reason}") from None
+    try:
+        text = data.decode("cp1252")
+    except UnicodeDecodeError:
+        text = ""
+    if not text or (foreign := _FOREIGN.search(text)):
+        row = text[: foreign.start()].count("\n") + 1 if text and foreign else 1
+        raise _refused(path, f"line {row} is neither UTF-8 nor Windows-1252; its encoding cannot be told")
+    return text
+
+
+def _separator(text: str, known: Collection[str]) -> str:
+    """The separator under which the header has most of the known columns; a comma where none has any."""
+    header = text.partition("\n")[0].rstrip("\r")
+    return max(SEPARATORS, key=lambda each: len(set(next(csv.reader([header], delimiter=each), [])) & set(known)))
+
+
+def _refused(path: Path, why: str) -> ManifestError:
+    return ManifestError(
+        f"{path}: {why}",
+        wanted="CSV with a header, commas, semicolons or tabs, best in UTF-8",
+        do="save it again as CSV UTF-8",
+    )

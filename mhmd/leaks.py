@@ -1,0 +1,162 @@
+"""Does anything lie in two splits? Titles, titles that belong together, and frames that are nearly the same."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from mhmd.blocks import blocks_of, copies, torn
+from mhmd.entries import FilmEntry, SplitEntry
+from mhmd.errors import DatasetError, MissingInput
+from mhmd.inputs import table_path
+from mhmd.named import read_manifest
+from mhmd.records import Frame, Verdict
+from mhmd.splits import SplitConfig
+from mhmd.stage import Where
+from mhmd.titles import links_of_titles
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from mhmd.storage import Storage
+
+PAIRS_TOLD = 10
+
+Progress = Callable[[int, int, str], None]
+
+
+def leaks_of_dataset(
+    out: Path, radius: int, config: SplitConfig, films: str = "", progress: Progress = lambda *_: None
+) -> list[str]:
+    """What lies in two splits of a dataset, a line each; empty when nothing does.
+
+    Pictures are hashed as `extract` hashes frames; those within `radius` bits of each other are nearly the same. With
+    a films manifest titles of one group count as one. Raises DatasetError when the folder holds no dataset.
+    """
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    if not (out / "samples.parquet").is_file():
+        raise DatasetError(
+            f"{out} has no samples.parquet", wanted="a dataset that `mhmd shard` made", do="check the path"
+        )
+    rows = pq.read_table(out / "samples.parquet", columns=["key", "film_id", "title", "split", "shard"])
+    lines = _torn_titles(rows)
+    if films:
+        lines += _torn_blocks("", read_manifest(FilmEntry, Where("", films=films)), _first_split(rows), config)
+    hashes = _hashed(out, rows, progress)
+    return lines + _near(rows.append_column("phash", pa.array(hashes, pa.uint64())), radius, progress)
+
+
+def leaks_of_workspace(
+    where: Where, radius: int, config: SplitConfig, progress: Progress = lambda *_: None
+) -> tuple[list[str], str]:
+    """What would lie in two splits if a workspace were made to shards, a line each; and what shards leave out of it.
+
+    Looks at the splits manifest, the groups of the films manifest, the frames that titles share, and at all kept
+    frames. Raises MissingInput when a title has no split, UsageError, ManifestError.
+    """
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    from mhmd.storage import Storage
+
+    where = where.absolute()
+    storage = Storage(where.data)
+    manifest = read_manifest(FilmEntry, where)
+    manifest = manifest.filter(manifest["exclude"].is_null())
+    splits = read_manifest(SplitEntry, where)
+    split_of = dict(zip(splits["title"].to_pylist(), splits["split"].to_pylist(), strict=True))
+    lines = _torn_blocks(where.data, manifest, split_of, config)
+    title_of = dict(zip(manifest["film_id"].to_pylist(), manifest["title"].to_pylist(), strict=True))
+    there = [film for film in storage.names(Verdict.TABLE, ".parquet") if film in title_of]
+    lost = sorted({title_of[film] for film in there} - split_of.keys())
+    if lost or not there:
+        raise MissingInput(
+            f"no split for {', '.join(lost)}" if lost else f"{where.data} has no verdicts",
+            wanted="a split for every title" if lost else "frames of which dedup says which are kept",
+            do="run `mhmd split`" if lost else "run `mhmd dedup` first",
+        )
+    verdicts = pa.concat_tables([storage.table(table_path(Verdict, film)) for film in there])
+    left_out = copies(verdicts, {film: split_of[title_of[film]] for film in there})
+    parts = [_kept(storage, film, title_of[film], split_of[title_of[film]]) for film in there]
+    rows = pa.concat_tables(parts)
+    rows = rows.filter(pc.invert(pc.is_in(rows["key"], left_out)))
+    told = f"{len(left_out)} frames of val and test are repeated in another split; shards leave them out"
+    return lines + _near(rows, radius, progress), told
+
+
+def _torn_titles(rows: pa.Table) -> list[str]:
+    pairs = rows.group_by(["title", "split"]).aggregate([]).to_pylist()
+    splits: dict[str, list[str]] = {}
+    for pair in pairs:
+        splits.setdefault(pair["title"], []).append(pair["split"])
+    return [f"title {title!r}: in {' and '.join(sorted(of))}" for title, of in sorted(splits.items()) if len(of) > 1]
+
+
+def _first_split(rows: pa.Table) -> dict[str, str]:
+    pairs = rows.group_by(["title"]).aggregate([("split", "min")]).to_pylist()
+    return {pair["title"]: pair["split_min"] for pair in pairs}
+
+
+def _torn_blocks(data: str, films: pa.Table, split_of: dict[str, str], config: SplitConfig) -> list[str]:
+    links = links_of_titles(data, films, config.max_shared)
+    return torn(blocks_of(films["title"].unique().to_pylist(), links), links, split_of)
+
+
+def _kept(storage: Storage, film: str, title: str, split: str) -> pa.Table:
+    """The kept frames of a film: key, title, split, phash."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    verdicts = storage.table(table_path(Verdict, film), ("frame_id", "kept"))
+    kept = verdicts.filter(pc.field("kept"))["frame_id"].combine_chunks()
+    frames = storage.table(table_path(Frame, film), ("frame_id", "phash"))
+    frames = frames.filter(pc.is_in(frames["frame_id"], kept))
+    constant = [pa.array([value] * len(frames), pa.string()) for value in (film, title, split)]
+    columns = [frames["frame_id"], *constant, frames["phash"]]
+    return pa.table(dict(zip(("key", "film_id", "title", "split", "phash"), columns, strict=True)))
+
+
+def _hashed(out: Path, rows: pa.Table, progress: Progress) -> list[int | None]:
+    """The phash of each sample's picture, read from the shards."""
+    import tarfile
+
+    from mhmd.hashing import phash
+    from mhmd.media.jpeg import decode_jpeg
+
+    hashes: dict[str, int | None] = {}
+    shards = sorted(set(rows["shard"].to_pylist()))
+    for number, shard in enumerate(shards):
+        with tarfile.open(out / shard) as tar:
+            for member in tar:
+                key, _, extension = member.name.partition(".")
+                file = tar.extractfile(member) if extension == "jpg" else None
+                if file is not None:
+                    hashes[key] = phash(decode_jpeg(file.read()))
+        progress(number + 1, len(shards), shard)
+    return [hashes.get(key) for key in rows["key"].to_pylist()]
+
+
+def _near(rows: pa.Table, radius: int, progress: Progress) -> list[str]:
+    """The nearest pairs of frames that lie in different splits and within the radius, and how many there are."""
+    import numpy as np
+
+    from mhmd.hashing import pairs_within
+
+    hashed = rows.filter(rows["phash"].is_valid())
+    first, second, distance = pairs_within(
+        hashed["phash"].to_numpy().astype(np.uint64), radius, lambda done, total: progress(done, total, "frames")
+    )
+    split: Any = hashed["split"].to_numpy()  # Any: text
+    apart = split[first] != split[second]
+    first, second, distance = first[apart], second[apart], distance[apart]
+    if not len(first):
+        return []
+    keys, titles = hashed["key"], hashed["title"]
+    lines = [f"{len(first)} pairs of frames in different splits are nearly the same (at most {radius} bits of 64)"]
+    for place in np.argsort(distance, kind="stable")[:PAIRS_TOLD].tolist():
+        ends = [f"{keys[int(end)]} ({split[end]}, {titles[int(end)]})" for end in (first[place], second[place])]
+        lines.append(f"{' and '.join(ends)}: {distance[place]} bits apart")
+    return lines

@@ -1,0 +1,38 @@
+"""What a workspace says of titles: which labels their frames have, and which titles belong together."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from mhmd.blocks import Link, links_of, shared_frames
+from mhmd.inputs import table_path
+from mhmd.records import Label
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+
+def links_of_titles(data: str, films: pa.Table, max_shared: int) -> list[Link]:
+    """What joins the titles of rows of the films manifest; without a workspace (empty `data`) their groups alone."""
+    import pyarrow as pa
+
+    from mhmd.storage import Storage
+
+    if data:
+        shared = shared_frames(Storage(data), films["film_id"].to_pylist())
+    else:
+        shared = pa.table({"film_id": [], "other_film_id": [], "frames": []})
+    return links_of(films, shared, max_shared)
+
+
+def labels_of_titles(data: str, films: pa.Table) -> dict[str, frozenset[int]]:
+    """The labels that frames of each title have; empty for titles that are not labelled."""
+    from mhmd.storage import Storage
+
+    found: dict[str, set[int]] = {}
+    for film, title in zip(films["film_id"].to_pylist(), films["title"].to_pylist(), strict=True):
+        name = table_path(Label, film)
+        labels = found.setdefault(title, set())
+        if data and Storage(data).exists(name):
+            labels |= set(Storage(data).table(name, ("label_id",))["label_id"].unique().to_pylist()) - {-1}
+    return {title: frozenset(labels) for title, labels in found.items()}
