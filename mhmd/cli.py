@@ -19,6 +19,7 @@ from mhmd.historynet.config import TrainConfig
 from mhmd.make import make
 from mhmd.options import with_knobs
 from mhmd.recipe import load_recipe
+from mhmd.records import Mask
 from mhmd.report import LogFormat, Reporter, print_table, reporter
 from mhmd.splits import SplitConfig
 from mhmd.stage import AnyStage, Where
@@ -46,6 +47,8 @@ Limit = Annotated[int, typer.Option(min=0, help="No more than so many films, the
 StallS = Annotated[float, typer.Option(min=1, help="A unit without progress for so long is ended (s).")]
 MemoryBytes = Annotated[int, typer.Option(min=0, help="A unit that needs more is ended (bytes); 0 = no limit.")]
 Log = Annotated[LogFormat, typer.Option("--log-format", help="auto: bars on a terminal, plain lines elsewhere.")]
+Worst = Annotated[int, typer.Option(min=1, help="With --sheet: so many frames, the least certain first.")]
+WorstSheet = Annotated[Path | None, typer.Option("--sheet", help="A JPEG to write the least certain masks to.")]
 Model = Annotated[Path, typer.Argument(help="A checkpoint: RUN/model.safetensors.")]
 SplitName = Literal["train", "val", "test"]
 Shards = Annotated[str, typer.Option(help="The dataset that `mhmd shard` made.")]
@@ -66,14 +69,17 @@ def _register(verb: AnyStage) -> None:
         workers: Workers = CORES,
         only: Only = None,
         limit: Limit = 0,
+        device: Device = "auto",
         stall_s: StallS = 600,
         memory_bytes: MemoryBytes = 0,
+        worst: Worst = 200,
+        sheet: WorstSheet = None,
         log: Log = "auto",
         options: dict[str, Any] | None = None,  # Any: knobs of any type
     ) -> None:
         book = load_recipe(recipe)
         config = book.knobs(verb.name, verb.config, options)
-        where = Where(data, out, films, labels, splits, book.taxonomy)
+        where = Where(data, out, films, labels, splits, book.taxonomy, device)
         with reporter(log) as shown:
             watchdog = Watchdog(stall_s, memory_bytes)
             made = make(
@@ -88,7 +94,12 @@ def _register(verb: AnyStage) -> None:
                 report=shown.begin(verb.name),
             )
             shown.summary(made)
-        _exit(bool(made.failed))
+            if sheet is not None:
+                from mhmd.parsing.sheet import worst_sheet
+
+                sheet.write_bytes(worst_sheet(data, made.films, worst))
+                shown.say(f"wrote {sheet}")
+        _exit(not made.is_whole)
 
     sentence = (sys.modules[verb.module].__doc__ or "").splitlines()[0].partition(": ")[2]
     run.__doc__ = sentence[:1].upper() + sentence[1:]
@@ -96,6 +107,9 @@ def _register(verb: AnyStage) -> None:
         "labels": LabelEntry in verb.reads,
         "splits": SplitEntry in verb.reads,
         "out": verb.scope == "dataset",
+        "device": verb.gpus > 0,
+        "worst": Mask in verb.writes,
+        "sheet": Mask in verb.writes,
     }
     hidden = tuple(name for name, needed in reads.items() if not needed)
     app.command(verb.name)(with_knobs(verb.config, run, hidden))
@@ -117,6 +131,7 @@ def build_command(
     limit: Limit = 0,
     on: On = "processes",
     workers: Workers = CORES,
+    device: Device = "auto",
     stall_s: StallS = 600,
     memory_bytes: MemoryBytes = 0,
     log: Log = "auto",
@@ -125,7 +140,7 @@ def build_command(
     if to not in ORDER:
         raise UsageError(f"--to {to}", wanted=f"one of {', '.join(ORDER)}", do="name one of them")
     book = load_recipe(recipe)
-    where = Where(data, out, films, labels, splits, book.taxonomy)
+    where = Where(data, out, films, labels, splits, book.taxonomy, device)
     with reporter(log) as shown:
         how = How(on, workers, Watchdog(stall_s, memory_bytes))
         failed = _build(shown, lambda begin: build(book, where, how, to=to, limit=limit, begin=begin))
@@ -136,7 +151,7 @@ def _build(shown: Reporter, run: Any) -> bool:  # Any: a call of `build` that on
     failed = False
     for made in run(lambda verb: shown.begin(verb.name)):
         shown.summary(made)
-        failed |= bool(made.failed)
+        failed |= not made.is_whole
     return failed
 
 

@@ -32,6 +32,7 @@ class Stage(Generic[C, S]):
 
     `reads` are stored tables and manifests; the first stored one tells which films there are. Of `writes` the last
     is the one that says done. `film` says that the film's file is read, `bytes_to` names the folder of the tars.
+    `gpus` is how many a unit takes where there are some, `notice` what must be said before anything runs, if anything.
     A change of what `run` would write for the same input must raise `version`.
     """
 
@@ -44,6 +45,8 @@ class Stage(Generic[C, S]):
     run: Callable[[Inputs, C, S], None]
     film: bool = False
     bytes_to: str = ""
+    gpus: int = 0
+    notice: Callable[[C], str] = lambda _: ""
 
     @property
     def module(self) -> str:

@@ -25,7 +25,11 @@ Layer = tuple[Array, Array]
 ORIGINAL = Path(__file__).with_name("selfie_multiclass_256x256.tflite")
 ORIGINAL_SHA256 = "c6748b1253a99067ef71f7e26ca71096cd449baefa8f101900ea23016507e0e0"
 OUT = Path(__file__).parents[1] / "mhmd" / "parsing" / "selfie_multiclass.safetensors"
-LAYERS = {schema.BuiltinOperator.CONV_2D, schema.BuiltinOperator.DEPTHWISE_CONV_2D, schema.BuiltinOperator.TRANSPOSE_CONV}
+LAYERS = {
+    schema.BuiltinOperator.CONV_2D,
+    schema.BuiltinOperator.DEPTHWISE_CONV_2D,
+    schema.BuiltinOperator.TRANSPOSE_CONV,
+}
 ATTENTION = ("up", "down", "score", "key", "value", "write")
 """The layers of a block of attention in the order of the file; `up` and `down` are the feed-forward part."""
 

@@ -15,7 +15,6 @@ from __future__ import annotations
 
 from typing import cast
 
-import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -89,7 +88,9 @@ class Attentive(nn.Module):
         places = x.permute(0, 2, 3, 1).reshape(batch, down, PATCH, across, PATCH, channels).permute(0, 2, 4, 1, 3, 5)
         tokens = places.reshape(batch, PATCH * PATCH, down * across, channels).permute(0, 3, 1, 2)
         tokens = self.blocks(tokens).permute(0, 2, 3, 1).reshape(batch, PATCH, PATCH, down, across, channels)
-        return tokens.permute(0, 3, 1, 4, 2, 5).reshape(batch, height, width, channels).permute(0, 3, 1, 2)
+        return cast(
+            Tensor, tokens.permute(0, 3, 1, 4, 2, 5).reshape(batch, height, width, channels).permute(0, 3, 1, 2)
+        )
 
 
 class Separable(nn.Module):

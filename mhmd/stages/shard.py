@@ -30,6 +30,9 @@ class ShardConfig(Config):
 
     shard_mb: int = Field(384, ge=1, le=4096, description="A shard is closed when it would grow over this (MiB)")
     seed: int = Field(0, ge=0, description="Order of the samples in a split, which mixes films")
+    min_person_share: float = Field(
+        0.0, ge=0, le=1, description="Frames with a smaller share of persons stay out, as landscapes do"
+    )
     crop_subtitles: bool = Field(
         False, description="Whether burnt-in subtitles are cut off, with all between them and the nearer edge"
     )
@@ -56,6 +59,8 @@ def mixed(keys: Sequence[str], seed: int) -> list[int]:
 def assemble(inputs: Inputs, taxonomy: Taxonomy) -> pd.DataFrame:
     """A row for every kept frame: the columns of `SampleInfo`, refs and the subtitles' band, in order of the key.
 
+    Frames without a mask are left out: they are damaged, and `parse` said so.
+
     Raises MissingInput when a table does not cover the frames, or a title has no split.
     """
     import pyarrow.compute as pc
@@ -71,10 +76,10 @@ def assemble(inputs: Inputs, taxonomy: Taxonomy) -> pd.DataFrame:
     rows = frames.rename(columns={"ref": "image_ref"}).merge(kept, on="frame_id")
     labels = inputs.rows(Label, columns=("frame_id", "label_id", "era", "nationality", "garment"))
     masks = inputs.rows(Mask, columns=("frame_id", "ref", "parser", "person_share", "clothes_share"))
-    for record, table in ((Label, labels), (Mask, masks.rename_columns({"ref": "mask_ref"}))):
-        rows = rows.merge(table.to_pandas(), on="frame_id", how="left", validate="one_to_one", indicator="found")
-        if (rows.pop("found") != "both").any():
-            raise _older(record, "do not cover all kept frames")
+    rows = rows.merge(labels.to_pandas(), on="frame_id", how="left", validate="one_to_one", indicator="found")
+    if (rows.pop("found") != "both").any():
+        raise _older(Label, "do not cover all kept frames")
+    rows = rows.merge(masks.rename_columns({"ref": "mask_ref"}).to_pandas(), on="frame_id", validate="one_to_one")
     if rows["parser"].nunique() > 1:
         raise _older(Mask, f"are of several parsers: {', '.join(sorted(rows['parser'].unique()))}")
     for attribute in ("era", "nationality", "garment"):
@@ -108,12 +113,18 @@ def _older(record: type[Record], how: str) -> MissingInput:
 
 def run(inputs: Inputs, config: ShardConfig, sink: DatasetSink) -> None:
     """Assemble the dataset of all films."""
+    import pyarrow.compute as pc
+
     from mhmd.card import card
     from mhmd.splits import SPLITS
     from mhmd.taxonomy import Taxonomy
 
     taxonomy = Taxonomy.of(inputs.rows(LabelName))
     rows = assemble(inputs, taxonomy)
+    without_mask = pc.sum(inputs.rows(Verdict, columns=("kept",))["kept"]).as_py() or 0
+    without_mask -= len(rows)
+    few = rows["person_share"] < config.min_person_share
+    rows = rows[~few].reset_index(drop=True)
     shards: dict[str, list[str]] = {}
     done = 0
     for split in SPLITS:
@@ -135,6 +146,7 @@ def run(inputs: Inputs, config: ShardConfig, sink: DatasetSink) -> None:
         "parser": masks[0]["parser"] if masks else "",
         "mask_classes": masks[0]["classes"] if masks else [],
         "labels": [[label.era, label.nationality, label.garment] for label in taxonomy.labels],
+        "left_out": {"without_mask": without_mask, "few_persons": int(few.sum())},
         "films": list(inputs.films),
         "films_missing": sorted(set(named) - set(inputs.films)),
     }
@@ -166,7 +178,7 @@ def _size(ref: str) -> int:
 
 STAGE = Stage(
     name="shard",
-    version=2,
+    version=3,
     config=ShardConfig,
     scope="dataset",
     reads=(Frame, Screening, Verdict, Label, Mask, FilmEntry, SplitEntry, LabelName),
