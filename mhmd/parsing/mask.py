@@ -11,8 +11,8 @@ if TYPE_CHECKING:
 PNG_COMPRESSION = 6
 MIN_FIGURE_SHARE = 0.002
 """Smaller parts of a picture are no persons."""
-MIN_FACE_SHARE = 0.0004
-"""Smaller parts of a picture are no faces."""
+MIN_OF_LARGEST = 0.1
+"""Nor are parts so much smaller than the largest figure; so are faces, compared with the largest face of their figure."""
 
 
 def encode_mask(mask: NDArray[np.uint8]) -> bytes:
@@ -41,23 +41,27 @@ def shares(mask: NDArray[np.uint8], classes: int) -> NDArray[np.float64]:
     return share
 
 
-def persons(kinds: NDArray[np.uint8], faces: NDArray[np.uint8]) -> int:
+def persons(figures: NDArray[np.uint8], faces: NDArray[np.uint8]) -> int:
     """How many persons are in a picture: connected figures, and where several faces are in one, so many.
 
-    `kinds` and `faces` are H×W, not 0 where there is a person, or a face. Persons who touch and turn away count as one.
+    `figures` and `faces` are H×W, not 0 where there is a person, or a face. Persons who touch and turn away count as one.
     """
     import numpy as np
 
     from mhmd.media.opencv import cv2
 
-    count, of, stats, _ = cv2.connectedComponentsWithStats(kinds, connectivity=8)
-    large = stats[:, cv2.CC_STAT_AREA] >= MIN_FIGURE_SHARE * kinds.size
-    if not large[1:].any():
+    _, of, stats, _ = cv2.connectedComponentsWithStats(figures, connectivity=8)
+    areas = stats[1:, cv2.CC_STAT_AREA]
+    if not len(areas) or areas.max() < MIN_FIGURE_SHARE * figures.size:
         return 0
-    number, _, face_stats, middles = cv2.connectedComponentsWithStats(faces, connectivity=8)
-    seen = np.zeros(count, np.int64)
-    for face in range(1, number):
-        if face_stats[face, cv2.CC_STAT_AREA] >= MIN_FACE_SHARE * faces.size:
-            x, y = (min(round(at), top - 1) for at, top in zip(middles[face], reversed(faces.shape), strict=True))
-            seen[of[y, x]] += 1
-    return int(np.maximum(seen[1:], 1)[large[1:]].sum())
+    large = areas >= max(MIN_FIGURE_SHARE * figures.size, MIN_OF_LARGEST * areas.max())
+    _, _, face_stats, middles = cv2.connectedComponentsWithStats(faces, connectivity=8)
+    seen: dict[int, list[int]] = {}
+    for face, (x, y) in zip(face_stats[1:], np.rint(middles[1:]).astype(int), strict=True):
+        seen.setdefault(int(of[y, x]), []).append(int(face[cv2.CC_STAT_AREA]))
+    faces_of = [seen.get(number, [1]) for number in range(1, len(areas) + 1)]
+    return sum(
+        sum(area >= MIN_OF_LARGEST * max(of_one) for area in of_one)
+        for of_one, counts in zip(faces_of, large, strict=True)
+        if counts
+    )

@@ -13,8 +13,9 @@ SecondLook = Literal["off", "auto", "on"]
 
 GRID = 64
 """Cells a side of the grid on which persons are looked for."""
-SEEN = 0.25
-"""Probability of a person from which on a cell counts: the first look is unsure of small figures."""
+SEEN, FOUND = 0.2, 0.5
+"""Probabilities of a person: from the one on a cell is of a figure, for the first look is unsure of small ones; a figure
+without a cell of the other is none. Looked at closely, leaves and stones would become persons."""
 MARGIN = 0.35
 """How much wider than the figure a part is at each side, in heights or widths of the figure."""
 FEATHER = 0.12
@@ -39,7 +40,7 @@ class Part:
 def parts(person: NDArray[np.float32], height: int, width: int, look: SecondLook) -> list[Part]:
     """The parts of a picture height×width to look at again, from the probability of a person, h×w.
 
-    Figures are connected cells of a coarse grid. Parts that overlap become one; what is too large then is left.
+    Figures are connected cells of a coarse grid. Parts that overlap become one where that is not too large.
     """
     if look == "off":
         return []
@@ -48,23 +49,15 @@ def parts(person: NDArray[np.float32], height: int, width: int, look: SecondLook
     from mhmd.media.opencv import cv2
 
     cells = cv2.resize(person, (GRID, GRID), interpolation=cv2.INTER_AREA)
-    count, _, stats, _ = cv2.connectedComponentsWithStats((cells > SEEN).astype(np.uint8), connectivity=8)
-    boxes = []
-    for x, y, w, h, area in stats[1:count].tolist():
-        if area >= MIN_CELLS:
-            boxes.append(_widened(y / GRID, (y + h) / GRID, x / GRID, (x + w) / GRID, height / width))
-    boxes = _joined(boxes)
-    limit = SMALL[look]
-    small = [box for box in boxes if box[1] - box[0] <= limit and box[3] - box[2] <= limit]
+    _, of, stats, _ = cv2.connectedComponentsWithStats((cells > SEEN).astype(np.uint8), connectivity=8)
+    found = set(np.unique(of[cells > FOUND]).tolist())
+    figures = [f[:4] for number, f in enumerate(stats.tolist()) if number in found and f[4] >= MIN_CELLS]
+    boxes = [_widened(y / GRID, (y + h) / GRID, x / GRID, (x + w) / GRID, height / width) for x, y, w, h in figures]
+    small = _joined([box for box in boxes if _is_small(box, SMALL[look])], SMALL[look])
     small.sort(key=lambda box: (box[0] - box[1]) * (box[3] - box[2]))
     return [
-        Part(
-            round(t * height),
-            max(round(b * height), round(t * height) + 1),
-            round(le * width),
-            max(round(r * width), 1),
-        )
-        for t, b, le, r in small[:MAX_PARTS]
+        Part(int(top * height), -int(-bottom * height // 1), int(left * width), -int(-right * width // 1))
+        for top, bottom, left, right in small[:MAX_PARTS]
     ]
 
 
@@ -82,18 +75,21 @@ def _widened(top: float, bottom: float, left: float, right: float, aspect: float
     return y - half_tall, y + half_tall, x - half_wide, x + half_wide
 
 
-def _joined(boxes: list[Box]) -> list[Box]:
-    """Boxes that share more than half of the smaller one become one."""
+def _is_small(box: Box, limit: float) -> bool:
+    return box[1] - box[0] <= limit and box[3] - box[2] <= limit
+
+
+def _joined(boxes: list[Box], limit: float) -> list[Box]:
+    """Boxes that share more than half of the smaller one become one, if that is small, too."""
     boxes = sorted(boxes)
     for i, one in enumerate(boxes):
-        for j in range(i + 1, len(boxes)):
-            other = boxes[j]
+        for j, other in enumerate(boxes[i + 1 :], start=i + 1):
             tall = min(one[1], other[1]) - max(one[0], other[0])
             wide = min(one[3], other[3]) - max(one[2], other[2])
             smaller = min((box[1] - box[0]) * (box[3] - box[2]) for box in (one, other))
-            if tall > 0 and wide > 0 and tall * wide > smaller / 2:
-                both = (min(one[0], other[0]), max(one[1], other[1]), min(one[2], other[2]), max(one[3], other[3]))
-                return _joined([*boxes[:i], *boxes[i + 1 : j], *boxes[j + 1 :], both])
+            both = (min(one[0], other[0]), max(one[1], other[1]), min(one[2], other[2]), max(one[3], other[3]))
+            if tall > 0 and wide > 0 and tall * wide > smaller / 2 and _is_small(both, limit):
+                return _joined([*boxes[:i], *boxes[i + 1 : j], *boxes[j + 1 :], both], limit)
     return boxes
 
 
