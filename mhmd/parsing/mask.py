@@ -11,8 +11,8 @@ if TYPE_CHECKING:
 PNG_COMPRESSION = 6
 MIN_FIGURE_SHARE = 0.002
 """Smaller parts of a picture are no persons."""
-MIN_OF_LARGEST = 0.1
-"""Nor are parts so much smaller than the largest figure; so are faces, compared with the largest face of their figure."""
+MIN_OF_LARGEST = 0.2
+"""Nor are parts so much smaller than the largest figure, and so it is with the faces of one figure."""
 
 
 def encode_mask(mask: NDArray[np.uint8]) -> bytes:
@@ -44,7 +44,7 @@ def shares(mask: NDArray[np.uint8], classes: int) -> NDArray[np.float64]:
 def persons(figures: NDArray[np.uint8], faces: NDArray[np.uint8]) -> int:
     """How many persons are in a picture: connected figures, and where several faces are in one, so many.
 
-    `figures` and `faces` are H×W, not 0 where there is a person, or a face. Persons who touch and turn away count as one.
+    `figures` and `faces` are H×W, not 0 where there is a person, or a face. Persons who touch and turn away are one.
     """
     import numpy as np
 

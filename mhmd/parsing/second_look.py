@@ -14,8 +14,8 @@ SecondLook = Literal["off", "auto", "on"]
 GRID = 64
 """Cells a side of the grid on which persons are looked for."""
 SEEN, FOUND = 0.2, 0.5
-"""Probabilities of a person: from the one on a cell is of a figure, for the first look is unsure of small ones; a figure
-without a cell of the other is none. Looked at closely, leaves and stones would become persons."""
+"""Probabilities of a person: from the one on a cell is of a figure, for the first look is unsure of small ones; a
+figure without a cell of the other is none. Looked at closely, leaves and stones would become persons."""
 MARGIN = 0.35
 """How much wider than the figure a part is at each side, in heights or widths of the figure."""
 FEATHER = 0.12

@@ -1,4 +1,4 @@
-"""Parsers with weights from elsewhere, here with random ones: they load, say what they are, and refuse what they cannot."""
+"""Parsers with weights from elsewhere, here with random ones: what they answer, and what they refuse."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def test_a_folder_without_a_model_and_a_name_that_cannot_be_fetched(
 ) -> None:
     with pytest.raises(WeightsError, match=r"wanted a folder with config\.json and model\.safetensors"):
         load_parser("segformer", "cpu", str(tmp_path))
-    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
     with pytest.raises(WeightsError, match=r"cannot be fetched.*huggingface\.co/nobody/nothing.*--weights"):
         load_parser("segformer", "cpu", "nobody/nothing")
 
