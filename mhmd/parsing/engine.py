@@ -128,6 +128,6 @@ def highest(logits: NDArray[np.float32], size: tuple[int, int]) -> NDArray[np.ui
     mask = np.zeros((height, width), np.uint8)
     for index in range(1, len(logits)):
         other = cv2.resize(logits[index], (width, height), interpolation=cv2.INTER_LINEAR)
-        mask[other > best] = index
-        np.maximum(best, other, out=best)
+        cv2.copyTo(np.full_like(mask, index), cv2.compare(other, best, cv2.CMP_GT), mask)
+        cv2.max(other, best, best)
     return mask

@@ -135,9 +135,11 @@ class SelfieNetwork(nn.Module):
         level = self.lateral[3](maps[3])
         total = _enlarged(self.smooth[3](level), 8)
         for scale, number in ((4, 2), (2, 1), (1, 0)):
-            level = functional.interpolate(level, scale_factor=2.0, mode="nearest") + self.lateral[number](maps[number])
+            level = functional.interpolate(level, scale_factor=2.0, mode="nearest").add_(
+                self.lateral[number](maps[number])
+            )
             smooth = self.smooth[number](level)
-            total = total + (smooth if scale == 1 else _enlarged(smooth, scale))
+            total.add_(smooth if scale == 1 else _enlarged(smooth, scale))
         return cast(Tensor, self.logits(self.head(total)).flip(2, 3))
 
 
