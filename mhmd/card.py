@@ -42,6 +42,11 @@ def card(rows: pd.DataFrame, stats: Mapping[str, Any]) -> str:  # Any: see stats
     text += _table(("label", "era", "nationality", "garment", "samples"), labels.itertuples(index=False, name=None))
     text += f"Samples without a label: {len(rows) - len(named)}.\n\n"
     text += f"Masks: parser `{stats['parser']}`, classes in order: {', '.join(stats['mask_classes'])}.\n\n"
+    text += (
+        "Kept frames that are left out: {without_mask} without a mask, {few_persons} with too few persons.\n\n".format(
+            **stats["left_out"]
+        )
+    )
     lost = ", ".join(stats["films_missing"]) or "none"
     text += f"Films of the manifest that are not in this dataset: {lost}.\n"
     excluded = "; ".join(f"{film} ({why})" for film, why in stats["films_excluded"].items()) or "none"

@@ -37,8 +37,11 @@ from mhmd.parameters import (
     StallS,
     Template,
     Workers,
+    Worst,
+    WorstSheet,
 )
 from mhmd.recipe import load_recipe
+from mhmd.records import Mask
 from mhmd.report import Reporter, print_table, reporter
 from mhmd.stage import AnyStage, Where
 from mhmd.stages import ORDER, stage
@@ -70,15 +73,18 @@ def _register(verb: AnyStage) -> None:
         workers: Workers = CORES,
         only: Only = None,
         limit: Limit = 0,
+        device: Device = "auto",
         stall_s: StallS = 600,
         memory_bytes: MemoryBytes = 0,
+        worst: Worst = 200,
+        sheet: WorstSheet = None,
         log: Log = "auto",
         template: Template = None,
         options: dict[str, Any] | None = None,  # Any: knobs of any type
     ) -> None:
         book = load_recipe(recipe)
         config = book.knobs(verb.name, verb.config, options)
-        where = Where(data, out, films, labels, splits, book.taxonomy)
+        where = Where(data, out, films, labels, splits, book.taxonomy, device)
         if template is not None:
             say_template(where, template, only, limit)
             return
@@ -98,7 +104,12 @@ def _register(verb: AnyStage) -> None:
             shown.summary(made)
             if verb.name == "label":
                 say_labels(shown, where, made.films)
-        _exit(bool(made.failed))
+            if sheet is not None:
+                from mhmd.parsing.sheet import worst_sheet
+
+                sheet.write_bytes(worst_sheet(data, made.films, worst))
+                shown.say(f"wrote {sheet}")
+        _exit(not made.is_whole)
 
     sentence = (sys.modules[verb.module].__doc__ or "").splitlines()[0].partition(": ")[2]
     run.__doc__ = sentence[:1].upper() + sentence[1:]
@@ -107,6 +118,9 @@ def _register(verb: AnyStage) -> None:
         "splits": SplitEntry in verb.reads,
         "out": verb.scope == "dataset",
         "template": verb.name == "label",
+        "device": verb.gpus > 0,
+        "worst": Mask in verb.writes,
+        "sheet": Mask in verb.writes,
     }
     hidden = tuple(name for name, needed in reads.items() if not needed)
     app.command(verb.name)(with_knobs(verb.config, run, hidden))
@@ -128,6 +142,7 @@ def build_command(
     limit: Limit = 0,
     on: On = "processes",
     workers: Workers = CORES,
+    device: Device = "auto",
     stall_s: StallS = 600,
     memory_bytes: MemoryBytes = 0,
     log: Log = "auto",
@@ -136,7 +151,7 @@ def build_command(
     if to not in ORDER:
         raise UsageError(f"--to {to}", wanted=f"one of {', '.join(ORDER)}", do="name one of them")
     book = load_recipe(recipe)
-    where = Where(data, out, films, labels, splits, book.taxonomy)
+    where = Where(data, out, films, labels, splits, book.taxonomy, device)
     with reporter(log) as shown:
         how = How(on, workers, Watchdog(stall_s, memory_bytes))
         failed = _build(shown, lambda begin: build(book, where, how, to=to, limit=limit, begin=begin))
@@ -147,7 +162,7 @@ def _build(shown: Reporter, run: Any) -> bool:  # Any: a call of `build` that on
     failed = False
     for made in run(lambda verb: shown.begin(verb.name)):
         shown.summary(made)
-        failed |= bool(made.failed)
+        failed |= not made.is_whole
     return failed
 
 

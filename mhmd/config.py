@@ -17,6 +17,10 @@ class Config(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, strict=True)
 
+    def content(self) -> str:
+        """What of it counts into a digest, as JSON: for a knob that names a file the hash of that, not the name."""
+        return self.model_dump_json()
+
     @classmethod
     def checked(cls, values: dict[str, Any], where: str) -> Self:  # values: TOML or options, of any type
         """The config of these values. Raises RecipeError naming `where`, the knob, its value and its range."""

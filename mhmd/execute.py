@@ -34,6 +34,8 @@ class Job:
     config_json: str
     where: Where
     films: tuple[str, ...]
+    gpus: tuple[str, ...] = ()  # one to each child, as CUDA_VISIBLE_DEVICES names them; none = do not deal them
+    wants_gpu: bool = False  # whether a unit takes one where there are some
 
     def to_json(self) -> str:
         return json.dumps(asdict(self))
@@ -41,7 +43,8 @@ class Job:
     @staticmethod
     def from_json(text: str) -> Job:
         values = json.loads(text)
-        return Job(values["module"], values["config_json"], Where(**values["where"]), tuple(values["films"]))
+        where, films, gpus = Where(**values["where"]), tuple(values["films"]), tuple(values["gpus"])
+        return Job(values["module"], values["config_json"], where, films, gpus, values["wants_gpu"])
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,14 +58,34 @@ class Progress:
 
 
 @dataclass(frozen=True, slots=True)
+class Flaw:
+    """A frame of a unit that has nothing: the class and the text of the error."""
+
+    frame_id: str
+    error: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
 class Outcome:
-    """How a unit ended. `error` is the class and `message` the text of an expected failure."""
+    """How a unit ended. `error` is the class and `message` the text of an expected failure.
+
+    A unit that was made may have `flaws`, and `notes` on how it went.
+    """
 
     unit: str
     status: Literal["made", "fresh", "failed"]
     counts: dict[str, int] = field(default_factory=dict)
     error: str = ""
     message: str = ""
+    notes: tuple[str, ...] = ()
+    flaws: tuple[Flaw, ...] = ()
+
+    @staticmethod
+    def from_json(values: dict[str, Any]) -> Outcome:  # Any: JSON
+        return Outcome(
+            **values | {"notes": tuple(values["notes"]), "flaws": tuple(Flaw(**of) for of in values["flaws"])}
+        )
 
     @staticmethod
     def failure(unit: str, error: MhmdError) -> Outcome:
@@ -91,10 +114,11 @@ def serial(job: Job, units: Sequence[str], *, workers: int, watchdog: Watchdog) 
 
 
 def processes(job: Job, units: Sequence[str], *, workers: int, watchdog: Watchdog) -> Iterator[Progress | Outcome]:
-    """Up to `workers` units at a time, each in a child that lives for many units."""
+    """Up to `workers` units at a time, and GPUs to deal, each in a child that lives for many units."""
     waiting = deque(units)
+    workers = min(workers, len(job.gpus)) if job.gpus else workers
     messages: queue.Queue[tuple[_Child, dict[str, Any] | None]] = queue.Queue()  # Any: JSON
-    children = [_Child(job, messages, workers) for _ in range(min(workers, len(units)))]
+    children = [_Child(job, messages, workers, number) for number in range(min(workers, len(units)))]
     try:
         for child in children:
             child.give(waiting.popleft())
@@ -129,13 +153,16 @@ def ray(job: Job, units: Sequence[str], *, workers: int, watchdog: Watchdog) -> 
             options |= {"num_cpus": workers, "address": "local"}
         cluster.init(**options)
     task = cluster.remote(_in_ray)
+    there: dict[str, float] = cluster.cluster_resources()  # type: ignore[no-untyped-call]  # Ray says no types there
+    if job.wants_gpu and there.get("GPU"):
+        task = task.options(num_gpus=1)  # Ray says which
     pending = [task.remote(job.to_json(), unit, asdict(watchdog)) for unit in units]
     while pending:
         done, pending = cluster.wait(pending, num_returns=1)
         status = cluster.get(done[0])
         if isinstance(status, str):
             raise StageBug(status)
-        yield Outcome(**status)
+        yield Outcome.from_json(status)
 
 
 EXECUTORS: dict[str, Executor] = {"serial": serial, "processes": processes, "ray": ray}
@@ -172,17 +199,20 @@ def _next_event(
         raise StageBug(f"{message['unit']}: {message['traceback']}")
     if "done" in message:
         return child, Progress(message["unit"], message["done"], message["total"], message["stored"])
-    return child, Outcome(**message["outcome"])
+    return child, Outcome.from_json(message["outcome"])
 
 
 class _Child:
     """A worker process, the unit that it has in hand, and when it was heard of last."""
 
-    def __init__(self, job: Job, messages: queue.Queue[Any], workers: int) -> None:  # Any: see `processes`
+    def __init__(self, job: Job, messages: queue.Queue[Any], workers: int, number: int) -> None:  # Any: see `processes`
         self.unit = ""
         self._job = job
         self._messages = messages
-        self._threads = str(max(1, (os.cpu_count() or 1) // workers))
+        threads = str(max(1, (os.cpu_count() or 1) // workers))
+        self._surroundings = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS"), threads)
+        if job.gpus:
+            self._surroundings["CUDA_VISIBLE_DEVICES"] = job.gpus[number]
         self._start()
 
     def give(self, unit: str) -> None:
@@ -226,12 +256,11 @@ class _Child:
         self._reader.join()
 
     def _start(self) -> None:
-        threads = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS"), self._threads)
         self.process = subprocess.Popen(
             [sys.executable, "-m", "mhmd.worker"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            env=os.environ | threads,
+            env=os.environ | self._surroundings,
             text=True,
         )
         self.heard_at = time.monotonic()

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from mhmd.entries import FilmEntry
 from mhmd.errors import MissingInput, StorageError, UnitError, UsageError
-from mhmd.execute import EXECUTORS, Job, Outcome, Progress, Watchdog
+from mhmd.execute import EXECUTORS, Flaw, Job, Outcome, Progress, Watchdog
 from mhmd.inputs import Inputs, table_path
 from mhmd.named import read_manifest
 from mhmd.records import STORED, Failure, Record
@@ -28,9 +28,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Started:
-    """A stage begins to make so many stale units."""
+    """A stage begins to make so many stale units; `notice` is what must be said before."""
 
     units: int
+    notice: str = ""
 
 
 Event = Started | Progress | Outcome
@@ -48,6 +49,11 @@ class Made:
     @property
     def failed(self) -> tuple[Outcome, ...]:
         return tuple(outcome for outcome in self.outcomes if outcome.status == "failed")
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether no unit failed, and no frame of those that were made."""
+        return not any(outcome.status == "failed" or outcome.flaws for outcome in self.outcomes)
 
     def count(self, status: str) -> int:
         """How many units ended as made, fresh or failed."""
@@ -96,8 +102,10 @@ def make(
                 _record(storage, stage.name, outcomes[unit])
     stale = [unit for unit in units if unit not in outcomes]
     stage.check(Inputs(stage, where, storage, CORPUS, stale if stage.scope == "film" else films))
-    report(Started(len(stale)))
-    job = Job(stage.module, config.model_dump_json(), where, films)
+    report(Started(len(stale), stage.notice(config) if stale else ""))
+    gpus = _gpus(stage, where) if stale and on != "ray" else ()
+    wants_gpu = stage.gpus > 0 and where.device in ("auto", "cuda")
+    job = Job(stage.module, config.model_dump_json(), where, films, gpus, wants_gpu)
     for event in EXECUTORS[on](job, stale, workers=workers, watchdog=watchdog or Watchdog()):
         if isinstance(event, Outcome):
             _record(storage, stage.name, event)
@@ -115,9 +123,9 @@ def make_unit(job: Job, unit: str, progress: StoredProgress) -> Outcome:
     storage = Storage(job.where.data)
     films = (unit,) if stage.scope == "film" else job.films
     inputs = Inputs(stage, job.where, storage, unit, films, lambda done, total: progress(done, total, 0))
-    if _is_made(stage, inputs, storage, job.where, inputs.digest(job.config_json, hash_now=True)):
+    digest = inputs.digest(config.content(), hash_now=True)
+    if _is_made(stage, inputs, storage, job.where, digest):
         return Outcome(unit, "fresh")
-    digest = inputs.digest(job.config_json, hash_now=True)
     dataset = stage.scope == "dataset"
     sink = (
         DatasetSink(out_folder(job.where), progress)
@@ -132,7 +140,10 @@ def make_unit(job: Job, unit: str, progress: StoredProgress) -> Outcome:
             sink.commit(digest, inputs.sources())
     finally:
         sink.discard()
-    return Outcome(unit, "made", counts=dict(sink.counts))
+    if isinstance(sink, DatasetSink):
+        return Outcome(unit, "made", counts=dict(sink.counts))
+    flaws = tuple(Flaw(*each) for each in sink.flaws)
+    return Outcome(unit, "made", counts=dict(sink.counts), notes=tuple(sink.notes), flaws=flaws)
 
 
 def is_fresh(stage: AnyStage, config: Config, where: Where, unit: str, films: Sequence[str]) -> bool:
@@ -147,7 +158,7 @@ def _is_fresh(stage: AnyStage, config: Config, where: Where, storage: Storage, u
     films = (unit,) if stage.scope == "film" else films
     inputs = Inputs(stage, where, storage, unit, films)
     try:
-        return _is_made(stage, inputs, storage, where, inputs.digest(config.model_dump_json(), hash_now=False))
+        return _is_made(stage, inputs, storage, where, inputs.digest(config.content(), hash_now=False))
     except UnitError:
         return False  # the child meets it again, and tells
 
@@ -199,7 +210,7 @@ def films_of(stage: AnyStage, where: Where, storage: Storage, only: Sequence[str
         if where.films:
             there &= worked_on(where)
         for record in stored:
-            there -= set(storage.names(f"{Failure.TABLE}/{record.STAGE}", ".parquet"))
+            there -= _failed(storage, record.STAGE)
         if not there:
             raise MissingInput(
                 f"{source} has no rows of any film",
@@ -222,6 +233,24 @@ def worked_on(where: Where) -> set[str]:
     }
 
 
+def _failed(storage: Storage, stage: str) -> set[str]:
+    """The units of a stage that failed as a whole."""
+    units = storage.names(f"{Failure.TABLE}/{stage}", ".parquet")
+    tables = {unit: storage.table(f"{Failure.TABLE}/{stage}/{unit}.parquet") for unit in units}
+    return {unit for unit, of in tables.items() if "frame_id" not in of.column_names or of["frame_id"].null_count}
+
+
+def _gpus(stage: AnyStage, where: Where) -> tuple[str, ...]:
+    """The GPUs that the stage's units are dealt to. Raises UsageError when one is asked for that is not there."""
+    from mhmd.device import gpus, torch_device
+
+    if not stage.gpus:
+        return ()
+    if where.device not in ("auto", "cpu"):
+        torch_device(where.device)
+    return gpus(where.device)
+
+
 def out_folder(where: Where) -> Path:
     """The folder of the dataset. Raises UsageError when it is not named, or is a URL."""
     if not where.out or "://" in where.out:
@@ -230,13 +259,15 @@ def out_folder(where: Where) -> Path:
 
 
 def _record(storage: Storage, stage: str, outcome: Outcome) -> None:
-    """Keep a failed unit's row in errors/, and drop it when the unit succeeds."""
+    """Keep the rows of a failed unit, or of its frames, in errors/, and drop them when it succeeds."""
     from mhmd.storage import table_of
 
     name = f"{Failure.TABLE}/{stage}/{outcome.unit}.parquet"
-    if outcome.status != "failed":
+    whole = [(outcome.error, outcome.message, None)] if outcome.status == "failed" else []
+    failures = [*whole, *((flaw.error, flaw.message, flaw.frame_id) for flaw in outcome.flaws)]
+    if not failures:
         storage.remove(name)
         return
     attempt = storage.table(name)["attempt"][0].as_py() + 1 if storage.exists(name) else 1
-    failure = Failure(stage=stage, unit=outcome.unit, class_=outcome.error, message=outcome.message, attempt=attempt)
-    storage.write_table(name, table_of(Failure, [failure]))
+    rows = [Failure(stage, outcome.unit, error, message, attempt, frame) for error, message, frame in failures]
+    storage.write_table(name, table_of(Failure, rows))

@@ -32,3 +32,5 @@ Template = Annotated[
         help="Label nothing, but write a labels manifest to fill in (.csv or .parquet) and sheets of the shots."
     ),
 ]
+Worst = Annotated[int, typer.Option(min=1, help="With --sheet: so many frames, the least certain first.")]
+WorstSheet = Annotated[Path | None, typer.Option("--sheet", help="A JPEG to write the least certain masks to.")]

@@ -197,11 +197,20 @@ class Mask(Record):
     person_share: float = column("float64", "share of pixels that are a person or worn by one, 0 to 1")
     clothes_share: float = column("float64", "share of pixels that are clothes, 0 to 1")
     confidence: float = column("float64", "mean over the picture of the highest class probability, 0 to 1")
+    class_shares: tuple[float, ...] = column("list<float64>", "share of pixels of each of `classes`, 0 to 1")
+    common_shares: tuple[float, ...] = column(
+        "list<float64>", "the same of the classes common to all parsers, in the order of `mhmd.parsing.ontology.COMMON`"
+    )
+    persons: int = column("int32", "persons counted: connected figures, by their faces where several touch")
+    looks: int = column("int32", "parts of the picture that were parsed again at full resolution")
+    disagreement: float | None = column(
+        "float64", "share of pixels that a second parser takes for another kind of thing; null without one", null=True
+    )
 
 
 @dataclass(frozen=True, slots=True)
 class Failure(Record):
-    """A unit of a stage that failed."""
+    """A unit of a stage that failed, or a frame of one that was made."""
 
     TABLE: ClassVar[str] = "errors"
     stage: str = column("string", "the stage")
@@ -209,6 +218,7 @@ class Failure(Record):
     class_: str = column("string", "class of the error, see `mhmd.errors`")
     message: str = column("string", "what was found, what was wanted, what to do")
     attempt: int = column("int32", "how many times it has failed in a row")
+    frame_id: str | None = column("string", "the frame that has nothing; null when the whole unit failed", null=True)
 
 
 @dataclass(frozen=True, slots=True)

@@ -43,6 +43,8 @@ class Reporter:
             nonlocal pace, said_at
             if isinstance(event, Started):
                 pace = Pace(event.units)
+                if event.notice:
+                    self.say(f"{verb}: {event.notice}")
                 return
             pace.take(event)
             if isinstance(event, Outcome):
@@ -130,6 +132,10 @@ class Reporter:
         sys.stdout.flush()
 
     def _ended(self, verb: str, outcome: Outcome, seconds: float) -> None:
+        for note in outcome.notes:
+            self.say(f"{verb} {outcome.unit}: {note}")
+        for flaw in outcome.flaws:
+            self.say(f"{verb} {outcome.unit}: {flaw.error}: {flaw.message}")
         if self._format == "json":
             told: dict[str, object] = {"event": verb, "unit": outcome.unit, "status": outcome.status}
             failed = {"error": outcome.error, "message": outcome.message}

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mhmd.errors import DatasetError
+from mhmd.errors import DatasetError, UnitError
 from mhmd.inputs import table_path
 from mhmd.records import Record, SampleRow
 
@@ -39,6 +39,16 @@ class Sink:
         self._bytes_to = bytes_to
         self._tables: dict[tuple[type[Record], str], list[pa.Table]] = defaultdict(list)
         self._tar: TarWriter | None = None
+        self.notes: list[str] = []
+        self.flaws: list[tuple[str, str, str]] = []
+
+    def note(self, text: str) -> None:
+        """Say something that the user should know though nothing is wrong with the result."""
+        self.notes.append(text)
+
+    def flaw(self, frame_id: str, error: UnitError) -> None:
+        """Say that a frame has nothing, and why. The unit counts as made, but not as fresh: it is tried again."""
+        self.flaws.append((frame_id, type(error).__name__, str(error)))
 
     def progress(self, done: int, total: int) -> None:
         """Tell how far the unit is, in the stage's own unit."""
@@ -72,6 +82,7 @@ class Sink:
         from mhmd.storage import Stamp, schema_of
 
         tar, tar_bytes = self._close_tar()
+        digest += " with flaws" if self.flaws else ""
         for record in self._writes:
             for film in sources:
                 tables = self._tables.pop((record, film), [])

@@ -33,7 +33,8 @@ class Stage(Generic[C, S]):
     `reads` are stored tables and manifests; the first stored one tells which films there are. Of `writes` the last
     is the one that says done. `check` is asked once, before any stale unit is made, about all their films, and raises
     what is wrong with what they share. `film` says that the film's file is read, `bytes_to` names the folder of the
-    tars. A change of what `run` would write for the same input must raise `version`.
+    tars. `gpus` is how many a unit takes where there are some, `notice` what must be said before anything runs, if
+    anything. A change of what `run` would write for the same input must raise `version`.
     """
 
     name: str
@@ -46,6 +47,8 @@ class Stage(Generic[C, S]):
     film: bool = False
     bytes_to: str = ""
     check: Callable[[Inputs], None] = lambda _: None
+    gpus: int = 0
+    notice: Callable[[C], str] = lambda _: ""
 
     @property
     def module(self) -> str:

@@ -34,7 +34,8 @@ ROW_GROUP_ROWS = 1 << 20
 
 def schema_of(record: type[Record]) -> pa.Schema:
     """The Arrow schema of a record."""
-    types = {"list<string>": pa.list_(pa.string()), "list<int32>": pa.list_(pa.int32())}
+    lists = {"string": pa.string(), "int32": pa.int32(), "float64": pa.float64()}
+    types = {f"list<{name}>": pa.list_(of) for name, of in lists.items()}
     return pa.schema(
         [
             pa.field(c.name, types.get(c.arrow) or pa.type_for_alias(c.arrow), nullable=c.null)

@@ -32,6 +32,9 @@ class ShardConfig(Config):
 
     shard_mb: int = Field(384, ge=1, le=4096, description="A shard is closed when it would grow over this (MiB)")
     seed: int = Field(0, ge=0, description="Order of the samples in a split, which mixes films")
+    min_person_share: float = Field(
+        0.0, ge=0, le=1, description="Frames with a smaller share of persons stay out, as landscapes do"
+    )
     crop_subtitles: bool = Field(
         False, description="Whether burnt-in subtitles are cut off, with all between them and the nearer edge"
     )
@@ -75,10 +78,10 @@ def assemble(inputs: Inputs, taxonomy: Taxonomy) -> tuple[pd.DataFrame, dict[str
     rows = frames.rename(columns={"ref": "image_ref"}).merge(kept, on="frame_id")
     labels = inputs.rows(Label, columns=("frame_id", "label_id", "era", "nationality", "garment"))
     masks = inputs.rows(Mask, columns=("frame_id", "ref", "parser", "person_share", "clothes_share"))
-    for record, table in ((Label, labels), (Mask, masks.rename_columns({"ref": "mask_ref"}))):
-        rows = rows.merge(table.to_pandas(), on="frame_id", how="left", validate="one_to_one", indicator="found")
-        if (rows.pop("found") != "both").any():
-            raise _older(record, "do not cover all kept frames")
+    rows = rows.merge(labels.to_pandas(), on="frame_id", how="left", validate="one_to_one", indicator="found")
+    if (rows.pop("found") != "both").any():
+        raise _older(Label, "do not cover all kept frames")
+    rows = rows.merge(masks.rename_columns({"ref": "mask_ref"}).to_pandas(), on="frame_id", validate="one_to_one")
     if rows["parser"].nunique() > 1:
         raise _older(Mask, f"are of several parsers: {', '.join(sorted(rows['parser'].unique()))}")
     for attribute in ("era", "nationality", "garment"):
@@ -117,6 +120,7 @@ def _older(record: type[Record], how: str) -> MissingInput:
 
 def run(inputs: Inputs, config: ShardConfig, sink: DatasetSink) -> None:
     """Assemble the dataset of all films."""
+
     from mhmd.card import card
     from mhmd.taxonomy import Taxonomy
 

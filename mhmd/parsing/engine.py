@@ -1,0 +1,133 @@
+"""Runs a parser over pictures: brings them to its size, looks twice where it pays, and makes masks of the answers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.nn import functional
+
+from mhmd.errors import TooMuchMemory
+from mhmd.media.opencv import cv2
+from mhmd.parsing.parser import Parser
+from mhmd.parsing.second_look import Part, SecondLook, parts, weight
+
+Picture = NDArray[np.uint8]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Parsing:
+    """The parsing of one picture."""
+
+    mask: NDArray[np.uint8]  # H, W: index into the parser's classes, at the picture's own size
+    confidence: float  # mean over the picture of the highest class probability, 0 to 1
+    looks: int  # parts that were looked at again
+
+
+class Engine:
+    """Parses pictures with one parser, `batch` of them at a time; the batch changes the speed, not the masks.
+
+    When the GPU has too little memory, the batch is halved and `say` is told.
+    """
+
+    def __init__(
+        self,
+        parser: Parser,
+        *,
+        second_look: SecondLook = "off",
+        batch: int = 1,
+        say: Callable[[str], None] = lambda _: None,
+    ) -> None:
+        self.parser = parser
+        self.batch = batch
+        self._second_look: SecondLook = second_look
+        self._say = say
+
+    def squared(self, picture: Picture) -> Picture:
+        """The picture squeezed to the parser's size, averaged over areas."""
+        size = (self.parser.width, self.parser.height)
+        return cv2.resize(picture, size, interpolation=cv2.INTER_AREA).astype(np.uint8, copy=False)
+
+    def parse(self, pictures: Sequence[Picture], squares: Sequence[Picture] | None = None) -> list[Parsing]:
+        """The parsings of RGB pictures H×W×3, each of its own size, in their order; `squares` are they `squared`."""
+        with torch.inference_mode():
+            logits = self.logits([self.squared(picture) for picture in pictures] if squares is None else squares)
+            chances = logits.softmax(dim=1)
+            confidence = chances.amax(dim=1).mean(dim=(1, 2)).tolist()
+            found: list[list[Part]] = [[] for _ in pictures]
+            again: Tensor = logits[:0]
+            if self._second_look != "off":
+                nobody = [number for number, name in enumerate(self.parser.common) if name == "background"]
+                person = (1 - chances[:, nobody].sum(dim=1)).cpu().numpy()
+                found = [
+                    parts(chance, picture.shape[0], picture.shape[1], self._second_look)
+                    for chance, picture in zip(person, pictures, strict=True)
+                ]
+                crops = [
+                    self.squared(picture[part.top : part.bottom, part.left : part.right])
+                    for picture, of in zip(pictures, found, strict=True)
+                    for part in of
+                ]
+                again = self.logits(crops) if crops else again
+            ends = np.cumsum([len(of) for of in found])
+            return [
+                Parsing(self._mask(first, again[end - len(of) : end], of, picture.shape[:2]), sure, len(of))
+                for first, of, end, sure, picture in zip(logits, found, ends, confidence, pictures, strict=True)
+            ]
+
+    def logits(self, squares: Sequence[Picture]) -> Tensor:
+        """N×classes×h×w of pictures of the parser's size, on its device."""
+        done: list[Tensor] = []
+        while len(done) < len(squares):
+            some = torch.from_numpy(np.stack(squares[len(done) : len(done) + self.batch]))
+            try:
+                if self.parser.device.type == "cuda":
+                    some = some.pin_memory().to(self.parser.device, non_blocking=True)
+                done += self.parser.logits(some.to(self.parser.device))
+            except torch.OutOfMemoryError:
+                self._halve()
+        return torch.stack(done)
+
+    def _halve(self) -> None:
+        if self.batch == 1:
+            raise TooMuchMemory(
+                f"{self.parser.name} has no room on {self.parser.device} for one picture",
+                wanted="a GPU with more free memory",
+                do="free it, or parse with --device cpu",
+            ) from None
+        torch.cuda.empty_cache()
+        self.batch //= 2
+        self._say(f"the GPU's memory is full: {self.batch} pictures at a time from now on")
+
+    def _mask(self, first: Tensor, again: Tensor, of: Sequence[Part], size: tuple[int, int]) -> NDArray[np.uint8]:
+        """H×W class indices; logits are brought to the picture's size bilinearly before they are compared."""
+        if first.device.type == "cpu" and not of:
+            return highest(first.numpy(), size)
+        maps = _enlarged(first, size)
+        for part, logits in zip(of, again, strict=True):
+            there = (slice(None), slice(part.top, part.bottom), slice(part.left, part.right))
+            tall, wide = part.bottom - part.top, part.right - part.left
+            edges = (part.top == 0, part.bottom == size[0], part.left == 0, part.right == size[1])
+            share = torch.from_numpy(weight(tall, wide, edges)).to(first.device)
+            maps[there] = torch.lerp(maps[there], _enlarged(logits, (tall, wide)), share)
+        return maps.max(dim=0).indices.to(torch.uint8).cpu().numpy()
+
+
+def _enlarged(logits: Tensor, size: tuple[int, int]) -> Tensor:
+    return functional.interpolate(logits[None], size, mode="bilinear", align_corners=False)[0]
+
+
+def highest(logits: NDArray[np.float32], size: tuple[int, int]) -> NDArray[np.uint8]:
+    """Index of the highest of C maps (C, h, w) at another size H×W: each is resized bilinearly first."""
+    height, width = size
+    best = cv2.resize(logits[0], (width, height), interpolation=cv2.INTER_LINEAR)
+    mask = np.zeros((height, width), np.uint8)
+    for index in range(1, len(logits)):
+        other = cv2.resize(logits[index], (width, height), interpolation=cv2.INTER_LINEAR)
+        cv2.copyTo(np.full_like(mask, index), cv2.compare(other, best, cv2.CMP_GT), mask)
+        cv2.max(other, best, best)
+    return mask

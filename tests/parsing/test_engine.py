@@ -1,0 +1,156 @@
+"""The engine: batches and threads change nothing, a full GPU halves the batch, a second look sees small figures."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+from torch import Tensor
+
+from mhmd.demo.footage import photograph
+from mhmd.errors import TooMuchMemory
+from mhmd.media.opencv import cv2
+from mhmd.parsing.engine import Engine, highest
+from mhmd.parsing.mask import encode_mask, persons, shares
+from mhmd.parsing.parser import Parser, load_parser
+from mhmd.parsing.second_look import Part, parts, weight
+
+
+def by_light(logits: Callable[[Tensor], Tensor] | None = None, side: int = 16) -> Parser:
+    """A parser that takes what is light for a person."""
+
+    def light(pictures: Tensor) -> Tensor:
+        level = pictures.float().mean(dim=3) / 10 - 12.8
+        return torch.stack([-level, level], dim=1)
+
+    common = ("background", "other person parts")
+    return Parser("light", "none", ("dark", "light"), common, side, side, torch.device("cpu"), logits or light)
+
+
+def test_a_batch_is_what_single_pictures_are_each_of_its_size() -> None:
+    parser = load_parser("selfie-multiclass", "cpu")
+    pictures = [photograph("astronaut")[:300], photograph("admiral")[:, :201], np.zeros((1, 1, 3), np.uint8)]
+    for picture, parsing in zip(pictures, Engine(parser, batch=2).parse(pictures), strict=True):
+        (alone,) = Engine(parser).parse([picture])
+        assert parsing.mask.shape == picture.shape[:2]
+        assert (parsing.mask == alone.mask).mean() > 0.999
+        assert parsing.confidence == pytest.approx(alone.confidence, abs=1e-5)
+
+
+@given(st.integers(1, 70), st.integers(1, 70), st.integers(2, 7), st.integers(0, 9))
+def test_the_highest_of_maps_is_that_of_torch(height: int, width: int, classes: int, seed: int) -> None:
+    logits = np.random.default_rng(seed).normal(size=(classes, 16, 16)).astype(np.float32)
+    larger = torch.nn.functional.interpolate(torch.from_numpy(logits)[None], (height, width), mode="bilinear")[0]
+    best = highest(logits, (height, width))
+    chosen = np.take_along_axis(larger.numpy(), best[None].astype(np.int64), 0)[0]
+    np.testing.assert_allclose(chosen, larger.amax(dim=0).numpy(), atol=1e-5)
+
+
+def test_a_full_gpu_halves_the_batch_goes_on_and_says_so() -> None:
+    whole, sizes, said = by_light(), [], []
+
+    def small_memory(pictures: Tensor) -> Tensor:
+        sizes.append(len(pictures))
+        if len(pictures) > 3:
+            raise torch.OutOfMemoryError("full")
+        return whole.logits(pictures)
+
+    pictures = [np.full((20, 30, 3), level, np.uint8) for level in range(0, 250, 25)]
+    engine = Engine(by_light(small_memory), batch=8, say=said.append)
+    masks = [parsing.mask for parsing in engine.parse(pictures)]
+    assert sizes == [8, 4, 2, 2, 2, 2, 2]
+    assert said == [f"the GPU's memory is full: {size} pictures at a time from now on" for size in (4, 2)]
+    assert [mask.max() for mask in masks] == [level > 128 for level in range(0, 250, 25)]
+
+
+def test_no_room_for_one_picture_is_an_error() -> None:
+    def no_memory(_: Tensor) -> Tensor:
+        raise torch.OutOfMemoryError("full")
+
+    with pytest.raises(TooMuchMemory, match="no room on cpu for one picture"):
+        Engine(by_light(no_memory)).parse([np.zeros((4, 4, 3), np.uint8)])
+
+
+def test_a_second_look_sees_a_small_figure_more_sharply() -> None:
+    picture = np.zeros((320, 640, 3), np.uint8)
+    picture[100:140, 200:240] = 255
+    picture[110:130:4, 200:240] = 0  # stripes that 16 px a side cannot show
+    truth = picture[..., 0] > 0
+    off, on = (Engine(by_light(), second_look=look).parse([picture])[0] for look in ("off", "on"))
+    assert (off.looks, on.looks) == (0, 1)
+    wrong = [(parsing.mask != truth).sum() for parsing in (off, on)]
+    assert wrong[1] < wrong[0] / 2
+
+
+def test_a_second_look_leaves_large_figures_and_landscapes_alone() -> None:
+    picture = np.zeros((320, 640, 3), np.uint8)
+    dim = picture + np.uint8(121)  # a person with a probability of a quarter, everywhere
+    picture[20:300, 100:500] = 255
+    for each in (picture, dim, picture * 0):
+        (auto,) = Engine(by_light(), second_look="auto").parse([each])
+        (off,) = Engine(by_light()).parse([each])
+        assert auto.looks == 0
+        assert np.array_equal(auto.mask, off.mask)
+
+
+chances = st.integers(0, 2**32 - 1).map(lambda seed: np.random.default_rng(seed).random((64, 64), np.float32) ** 8)
+
+
+@given(chances, st.integers(8, 500), st.integers(8, 500), st.sampled_from(["auto", "on"]))
+def test_parts_lie_inside_and_are_small(chance: NDArray[np.float32], height: int, width: int, look: str) -> None:
+    found = parts(chance, height, width, look)  # type: ignore[arg-type]  # one of them
+    assert len(found) <= 8
+    for part in found:
+        assert 0 <= part.top < part.bottom <= height
+        assert 0 <= part.left < part.right <= width
+        assert part.bottom - part.top <= 0.8 * height + 2
+
+
+def test_parts_around_two_figures() -> None:
+    chance = np.zeros((64, 64), np.float32)
+    chance[20:28, 10:14] = chance[22:30, 44:48] = 0.9
+    chance[50:60, 20:30] = 0.4  # nothing that the first look found
+    left, right = sorted(parts(chance, 640, 640, "auto"), key=lambda part: part.left)
+    assert (left.top, left.bottom) == (172, 308)  # 8 cells of 10 px, .35 of it more on either side
+    assert left.bottom - left.top == left.right - left.left
+    assert right.left > left.right
+    assert parts(chance, 640, 640, "off") == []
+
+
+def test_a_part_counts_inside_and_fades_at_edges_that_are_not_the_pictures() -> None:
+    share = weight(100, 50, (True, False, False, True))
+    assert share[0, -1] == 1
+    assert share[50, 25] == 1
+    assert share[-1, -1] < 0.1
+    assert share[0, 0] < 0.1
+    assert Part(0, 1, 0, 1) == Part(0, 1, 0, 1)
+
+
+def test_persons_are_counted_by_figures_and_by_faces() -> None:
+    figures, faces = np.zeros((100, 200), np.uint8), np.zeros((100, 200), np.uint8)
+    assert persons(figures, faces) == 0
+    figures[20:90, 10:40] = figures[20:90, 60:120] = 1
+    figures[0:3, 190:193] = 1  # a speck
+    assert persons(figures, faces) == 2
+    faces[25:35, 65:75] = faces[25:35, 100:110] = 1
+    faces[80:81, 70:71] = 1  # a speck, too
+    assert persons(figures, faces) == 3
+
+
+def test_a_mask_is_gray_and_the_same_bytes() -> None:
+    import io
+
+    from PIL import Image
+
+    mask = (np.arange(30 * 40).reshape(30, 40) % 6).astype(np.uint8)
+    with Image.open(io.BytesIO(encode_mask(mask))) as picture:
+        assert picture.mode == "L"
+        assert np.array_equal(np.asarray(picture), mask)
+    assert encode_mask(mask.copy()) == encode_mask(mask)
+    assert shares(mask, 6) == pytest.approx([1 / 6] * 6)
+    assert np.array_equal(cv2.imdecode(np.frombuffer(encode_mask(mask), np.uint8), cv2.IMREAD_UNCHANGED), mask)
