@@ -168,12 +168,17 @@ def status_command(recipe: RecipeFile = None, data: Data = "data", films: Films 
 
 
 @app.command("check")
-def check_command(out: Annotated[str, typer.Argument(help="The dataset.")], log: Log = "auto") -> None:
+def check_command(
+    out: Annotated[str, typer.Argument(help="The dataset.")],
+    fast: Annotated[bool, typer.Option("--fast", help="Checksums and tables only; decode nothing.")] = False,
+    readers: Annotated[int, typer.Option(min=1, help="So many must find a shard each: loaders' workers × nodes.")] = 1,
+    log: Log = "auto",
+) -> None:
     """Check that a dataset holds what it says; exit code 1 with the list of what is wrong."""
-    from mhmd.check import check
+    from mhmd.dataset.check import check
 
     with reporter(log) as shown:
-        problems = check(out, shown.bar("check"))
+        problems = check(out, fast=fast, readers=readers, progress=shown.bar("check"))
         for problem in problems:
             shown.say(problem)
         shown.say(f"{out}: {f'{len(problems)} problems' if problems else 'sound'}")
