@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -83,14 +83,27 @@ def mask_of(frame: int, size: tuple[int, int]) -> np.ndarray:
     return ((np.arange(size[0] * size[1]).reshape(size[1], size[0]) + frame) % len(CLASSES)).astype(np.uint8)
 
 
+def bytes_of(film: int, frame: int, size: tuple[int, int]) -> tuple[bytes, bytes]:
+    """JPEG and mask of a frame."""
+    return encode_jpeg(picture_of(film, frame, size)), encode_mask(mask_of(frame, size))
+
+
 def make_corpus(
-    root: Path, films: int = 3, frames: int = 4, size: tuple[int, int] = (24, 16), *, pictures: bool = True
+    root: Path,
+    films: int = 3,
+    frames: int = 4,
+    size: tuple[int, int] = (24, 16),
+    pictures: Callable[[int, int, tuple[int, int]], tuple[bytes, bytes]] | None = bytes_of,
 ) -> Corpus:
     """A whole workspace with its manifests. Without `pictures` refs point at nothing: enough to assemble."""
     names = tuple(f"film{number:03d}" for number in range(films))
     corpus = Corpus(root, names, frames, size)
     for number, film in enumerate(names):
-        _write_film(corpus, number, film, pictures=pictures)
+        refs = _references(corpus, film)
+        if pictures is not None:
+            both = [pictures(number, frame, size) for frame in range(frames)]
+            refs = _stored(corpus, film, {"frames": [one for one, _ in both], "masks": [mask for _, mask in both]})
+        _write_film(corpus, film, refs)
     titles = [f"Title {number}" for number in range(films)]
     paths = [f"{film}.mp4" for film in names]
     pq.write_table(pa.table({"film_id": names, "title": titles, "path": paths}), root / "films.parquet")
@@ -99,17 +112,24 @@ def make_corpus(
     return corpus
 
 
-def _write_film(corpus: Corpus, number: int, film: str, *, pictures: bool) -> None:
+def _references(corpus: Corpus, film: str) -> dict[str, list[str]]:
+    """Refs of pictures that are not there, of usual sizes."""
+    sizes = {"frames": 90_000, "masks": 7_000}
+    return {of: [f"{of}/{film}.tar:{k * size}:{size}" for k in range(corpus.frames)] for of, size in sizes.items()}
+
+
+def _stored(corpus: Corpus, film: str, data: dict[str, list[bytes]]) -> dict[str, list[str]]:
+    """Store pictures; their refs."""
+    refs = {}
+    for folder, each in data.items():
+        Storage(corpus.where.data).write(f"{folder}/{film}.tar", b"".join(each))
+        starts = np.cumsum([0, *map(len, each)])
+        refs[folder] = [f"{folder}/{film}.tar:{at}:{len(d)}" for at, d in zip(starts, each, strict=False)]
+    return refs
+
+
+def _write_film(corpus: Corpus, film: str, refs: dict[str, list[str]]) -> None:
     keys, (width, height) = corpus.keys(film), corpus.size
-    refs = {"frames": [f"frames/{film}.tar:{k}:90000" for k in range(corpus.frames)]}
-    refs["masks"] = [f"masks/{film}.tar:{k}:7000" for k in range(corpus.frames)]
-    if pictures:
-        jpegs = [encode_jpeg(picture_of(number, k, corpus.size)) for k in range(corpus.frames)]
-        masks = [encode_mask(mask_of(k, corpus.size)) for k in range(corpus.frames)]
-        for folder, data in (("frames", jpegs), ("masks", masks)):
-            starts = np.cumsum([0, *map(len, data)])
-            Storage(corpus.where.data).write(f"{folder}/{film}.tar", b"".join(data))
-            refs[folder] = [f"{folder}/{film}.tar:{at}:{len(d)}" for at, d in zip(starts, data, strict=False)]
     times = np.arange(corpus.frames, dtype=np.float64)
     whole = {"width": width, "height": height, "crop_w": width, "crop_h": height}
     both = {"film_id": film, "frame_id": keys}
