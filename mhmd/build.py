@@ -6,13 +6,13 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from mhmd.dataset.published import refuse_foreign
 from mhmd.entries import FilmEntry, LabelEntry
 from mhmd.errors import MissingInput, UsageError
 from mhmd.execute import Watchdog
-from mhmd.make import Made, Report, make, out_folder
+from mhmd.make import Made, Report, make, out_of
 from mhmd.named import known_films, read_manifest
 from mhmd.recipe import Recipe
-from mhmd.sink import refuse_foreign
 from mhmd.splits import SPLITS, SplitConfig, deal, forced_splits
 from mhmd.stage import AnyStage, Where
 from mhmd.stages import ORDER, stage
@@ -36,10 +36,12 @@ def build(
     `limit` takes no more than so many films (0 = all), the first by name. `begin` is called with each stage and gives
     what its events are reported to. Raises MissingInput when no film is left.
     """
+    from mhmd.storage import Storage
+
     where = replace(where, splits=where.splits or _splits_of(where.data))
     _check_manifests(where.absolute())  # what is wrong with them is said before hours of work
     if to == "shard":
-        refuse_foreign(out_folder(where.absolute()))
+        refuse_foreign(Storage(out_of(where.absolute())))
     films: tuple[str, ...] | None = None
     for name in ORDER[: ORDER.index(to) + 1]:
         verb = stage(name)

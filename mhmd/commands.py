@@ -53,10 +53,13 @@ def check_command(
     ] = "",
     radius: Annotated[int, typer.Option(min=0, max=12, help="Hashes so near (bits) are of the same picture.")] = 6,
     recipe: Annotated[str | None, typer.Option(help="The recipe whose [split] counts.")] = None,
+    fast: Annotated[bool, typer.Option("--fast", help="Checksums and tables only; decode nothing.")] = False,
+    readers: Annotated[int, typer.Option(min=1, help="So many must find a shard each: loaders' workers × nodes.")] = 1,
     log: Log = "auto",
 ) -> None:
     """Check that a dataset holds what it says, or that nothing lies in two splits; exit code 1 with what is wrong."""
-    from mhmd.check import check, check_splits
+    from mhmd.dataset.check import check
+    from mhmd.leaks import leaks
 
     if out is None and not splits:
         raise UsageError("no dataset", wanted="OUT, or --splits", do="name the dataset")
@@ -64,9 +67,10 @@ def check_command(
         if splits:
             where = Where(data, films=films, splits=dealt or str(Path(data) / "splits.parquet"))
             config = load_recipe(recipe).knobs("split", SplitConfig)
-            problems, remark = check_splits(out, where, radius, config, shown.bar("check"))
+            problems, remark = leaks(out, where, radius, config, shown.bar("check"))
         else:
-            problems, remark = check(str(out), shown.bar("check")), ""
+            problems = check(str(out), fast=fast, readers=readers, progress=shown.bar("check"))
+            remark = ""
         for line in [*problems, *filter(None, [remark])]:
             shown.say(line)
         shown.say(f"{out or data}: {f'{len(problems)} problems' if problems else 'sound'}")

@@ -19,6 +19,7 @@ from mhmd.tabular import ROW
 if TYPE_CHECKING:
     import pyarrow as pa
 
+    from mhmd.blobs import Blobs
     from mhmd.stage import AnyStage, Where
     from mhmd.storage import Stamp, Storage
 
@@ -89,6 +90,12 @@ class Inputs:
         """The stored bytes that a `ref` column points at."""
         name, offset, size = ref.rsplit(":", 2)
         return self._storage.read(name, int(offset), int(size))
+
+    def blobs(self) -> Blobs:
+        """A reader of the bytes of many refs, for one thread, to be closed."""
+        from mhmd.blobs import Blobs
+
+        return Blobs(self._storage)
 
     @property
     def film(self) -> FilmSource:

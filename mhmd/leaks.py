@@ -26,6 +26,15 @@ PAIRS_TOLD = 10
 Progress = Callable[[int, int, str], None]
 
 
+def leaks(
+    out: str | None, where: Where, radius: int, config: SplitConfig, progress: Progress = lambda *_: None
+) -> tuple[list[str], str]:
+    """Everything that lies in two splits of a dataset or, without one, of a workspace, a line each; and a remark."""
+    if out is not None:
+        return leaks_of_dataset(Path(out), radius, config, where.films, progress), ""
+    return leaks_of_workspace(where, radius, config, progress)
+
+
 def leaks_of_dataset(
     out: Path, radius: int, config: SplitConfig, films: str = "", progress: Progress = lambda *_: None
 ) -> list[str]:

@@ -7,18 +7,19 @@
 from __future__ import annotations
 
 import importlib
+import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING
 
+from mhmd.dataset.published import is_whole, refuse_foreign
 from mhmd.entries import FilmEntry
 from mhmd.errors import MissingInput, StorageError, UnitError, UsageError
 from mhmd.execute import EXECUTORS, Flaw, Job, Outcome, Progress, Watchdog
 from mhmd.inputs import Inputs, table_path
 from mhmd.named import read_manifest
 from mhmd.records import STORED, Failure, Record
-from mhmd.sink import DatasetSink, Sink, StoredProgress, listed, refuse_foreign
+from mhmd.sink import Sink, StoredProgress
 from mhmd.stage import CORPUS, AnyStage, Where
 
 if TYPE_CHECKING:
@@ -90,7 +91,7 @@ def make(
     storage = Storage(where.data)
     films = films_of(stage, where, storage, only)[: limit or None]
     if stage.scope == "dataset":
-        refuse_foreign(out_folder(where))
+        refuse_foreign(Storage(out_of(where)))
     units = films if stage.scope == "film" else (CORPUS,)
     failed_before = set(storage.names(f"{Failure.TABLE}/{stage.name}", ".parquet"))
     outcomes: dict[str, Outcome] = {}
@@ -116,6 +117,7 @@ def make(
 
 def make_unit(job: Job, unit: str, progress: StoredProgress) -> Outcome:
     """Make one unit unless it is fresh. Raises what the stage raises; nothing is stored then."""
+    from mhmd.dataset.sink import DatasetSink
     from mhmd.storage import Storage
 
     stage: AnyStage = importlib.import_module(job.module).STAGE
@@ -126,16 +128,15 @@ def make_unit(job: Job, unit: str, progress: StoredProgress) -> Outcome:
     digest = inputs.digest(config.content(), hash_now=True)
     if _is_made(stage, inputs, storage, job.where, digest):
         return Outcome(unit, "fresh")
-    dataset = stage.scope == "dataset"
     sink = (
-        DatasetSink(out_folder(job.where), progress)
-        if dataset
+        DatasetSink(out_of(job.where), digest, progress, threads=os.cpu_count() or 1)
+        if stage.scope == "dataset"
         else Sink(storage, unit, stage.writes, stage.bytes_to, progress)
     )
     try:
         stage.run(inputs, config, sink)
         if isinstance(sink, DatasetSink):
-            sink.commit(digest)
+            sink.commit()
         else:
             sink.commit(digest, inputs.sources())
     finally:
@@ -165,10 +166,12 @@ def _is_fresh(stage: AnyStage, config: Config, where: Where, storage: Storage, u
 
 def _is_made(stage: AnyStage, inputs: Inputs, storage: Storage, where: Where, digest: str) -> bool:
     """Whether all that a unit writes is there, of this digest."""
+    from mhmd.storage import Storage
+
     if not digest:
         return False
     if stage.scope == "dataset":
-        return _dataset_is_there(out_folder(where), digest)
+        return is_whole(Storage(out_of(where)), digest)
     return all(_is_there(storage, record, film, digest) for film in inputs.films for record in stage.writes)
 
 
@@ -180,17 +183,6 @@ def _is_there(storage: Storage, record: type[Record], film: str, digest: str) ->
         return False  # damaged: it is made again
     whole = stamp is not None and (not stamp.tar or storage.size(stamp.tar) == stamp.tar_bytes)
     return whole and stamp is not None and stamp.digest == digest
-
-
-def _dataset_is_there(out: Path, digest: str) -> bool:
-    """Whether a dataset of this digest is there with all its files."""
-    from mhmd.storage import Storage
-
-    files = listed(out)
-    if not files or not all((out / name).is_file() for name in files):
-        return False
-    stamp = Storage(str(out)).stamp("samples.parquet")
-    return stamp is not None and stamp.digest == digest
 
 
 def films_of(stage: AnyStage, where: Where, storage: Storage, only: Sequence[str] | None = None) -> tuple[str, ...]:
@@ -251,11 +243,11 @@ def _gpus(stage: AnyStage, where: Where) -> tuple[str, ...]:
     return gpus(where.device)
 
 
-def out_folder(where: Where) -> Path:
-    """The folder of the dataset. Raises UsageError when it is not named, or is a URL."""
-    if not where.out or "://" in where.out:
-        raise UsageError(f"--out {where.out or 'not given'}", wanted="a local folder", do="name it with --out DIR")
-    return Path(where.out)
+def out_of(where: Where) -> str:
+    """The place of the dataset. Raises UsageError when it is not named."""
+    if not where.out:
+        raise UsageError("no --out", wanted="a folder or a URL for the dataset", do="name it with --out")
+    return where.out
 
 
 def _record(storage: Storage, stage: str, outcome: Outcome) -> None:

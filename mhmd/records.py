@@ -267,9 +267,11 @@ class SampleInfo(Record):
 
 @dataclass(frozen=True, slots=True)
 class SampleRow(SampleInfo):
-    """A sample's row in `samples.parquet`: what its JSON says, and the shard it lies in."""
+    """A sample's row in `samples.parquet`: what its JSON says, and where it lies."""
 
     shard: str = column("string", "file name of the shard")
+    offset: int = column("int64", "where the sample's first header begins in the shard, bytes")
+    size_bytes: int = column("int64", "length of its members there, headers and padding counted")
 
 
 STORED: tuple[type[Record], ...] = (Film, Shot, Frame, Screening, Verdict, Label, Mask, Failure, FilmHash)

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import dataclass, fields
+from operator import attrgetter
 from typing import Any
 
 from mhmd.errors import DatasetError
@@ -16,6 +17,7 @@ from mhmd.records import SampleInfo, columns_of
 
 JPEG, MASK, INFO = "jpg", "mask.png", "json"
 MEMBERS = (JPEG, MASK, INFO)
+FIELDS = tuple(each.name for each in fields(SampleInfo))
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,35 +29,28 @@ class Sample:
     info: SampleInfo
 
 
-def without_band(sample: Sample, band: tuple[int, int]) -> Sample:
-    """The sample without the rows [top, bottom) of its picture and all between them and the nearer edge.
+def reshaped(sample: Sample, rows: tuple[int, int]) -> Sample:
+    """The sample with only the rows [top, bottom) of its picture and mask, in the size that its info says.
 
-    The JPEG is encoded again, at quality 95 and 4:4:4. Shares stay those of the whole frame.
+    The JPEG is encoded again, at quality 95 and 4:4:4. The picture is averaged over areas; a pixel of the mask is the
+    nearest one. Raises PictureError when the picture, DatasetError when the mask cannot be decoded.
     """
-    import numpy as np
-
     from mhmd.media.jpeg import decode_jpeg, encode_jpeg
     from mhmd.media.opencv import cv2
-    from mhmd.parsing.mask import encode_mask
+    from mhmd.parsing.mask import decode_mask, encode_mask
 
-    picture = decode_jpeg(sample.jpeg)
-    mask = cv2.imdecode(np.frombuffer(sample.mask_png, np.uint8), cv2.IMREAD_UNCHANGED)
-    assert mask is not None, f"the mask of {sample.info.key} is no PNG"
-    height = len(picture)
-    top, bottom = (0, band[0]) if band[0] > height - band[1] else (band[1], height)
-    scale = sample.info.crop_h / height
-    info = replace(
-        sample.info,
-        height=bottom - top,
-        crop_y=sample.info.crop_y + round(top * scale),
-        crop_h=round(bottom * scale) - round(top * scale),
-    )
-    return Sample(encode_jpeg(picture[top:bottom]), encode_mask(mask[top:bottom].astype(np.uint8)), info)
+    size = (sample.info.width, sample.info.height)
+    part = slice(*rows)
+    picture = cv2.resize(decode_jpeg(sample.jpeg)[part], size, interpolation=cv2.INTER_AREA)
+    mask = cv2.resize(decode_mask(sample.mask_png, sample.info.key)[part], size, interpolation=cv2.INTER_NEAREST_EXACT)
+    jpeg, mask_png = encode_jpeg(picture.astype("uint8", copy=False)), encode_mask(mask.astype("uint8", copy=False))
+    return Sample(jpeg, mask_png, sample.info)
 
 
 def members(sample: Sample) -> list[tuple[str, bytes]]:
     """Member names and bytes of a sample, in the order of `MEMBERS`."""
-    text = json.dumps(asdict(sample.info), ensure_ascii=False, separators=(",", ":"))
+    values = dict(zip(FIELDS, attrgetter(*FIELDS)(sample.info), strict=True))
+    text = json.dumps(values, ensure_ascii=False, separators=(",", ":"))
     contents = {JPEG: sample.jpeg, MASK: sample.mask_png, INFO: text.encode()}
     return [(f"{sample.info.key}.{member}", contents[member]) for member in MEMBERS]
 
@@ -75,7 +70,7 @@ def from_members(key: str, contents: Mapping[str, Any]) -> Sample:  # Any: webda
 
 def info_from_json(key: str, text: bytes) -> SampleInfo:
     """What a sample's JSON says. Raises DatasetError when fields or types are not those of `SampleInfo`."""
-    wanted = [f.name for f in fields(SampleInfo)]
+    wanted = list(FIELDS)
     try:
         values = json.loads(text)
     except ValueError as error:

@@ -1,17 +1,14 @@
-"""Where a unit's rows and bytes go: into the workspace, or into a folder of shards that appears at once."""
+"""Where a unit's rows and bytes go in the workspace."""
 
 from __future__ import annotations
 
-import json
-import shutil
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mhmd.errors import DatasetError, UnitError
+from mhmd.errors import UnitError
 from mhmd.inputs import table_path
-from mhmd.records import Record, SampleRow
+from mhmd.records import Record
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -108,111 +105,3 @@ class Sink:
         name = f"{self._bytes_to}/{self._tar.close()}.tar"
         self._storage.adopt(self._tar.file, name)
         return name, self._tar.size_bytes
-
-
-class DatasetSink:
-    """Takes a dataset: tars with names of their own, files, and the rows of `samples.parquet`, which says done.
-
-    Everything is made in a folder beside OUT, which takes OUT's place when it is complete.
-    """
-
-    def __init__(self, out: Path, progress: StoredProgress) -> None:
-        self._progress = progress
-        self.counts: dict[str, int] = defaultdict(int)
-        self._out = out
-        self._partial = out.with_name(f".{out.name}.partial")
-        self._rows: list[pa.Table] = []
-        self._sums: dict[str, str] = {}
-        self._tar: TarWriter | None = None
-        refuse_foreign(out)
-        shutil.rmtree(self._partial, ignore_errors=True)
-        self._partial.mkdir(parents=True)
-
-    def progress(self, done: int, total: int) -> None:
-        """Tell how many samples are in the shards so far."""
-        self._progress(done, total, done)
-
-    def tar(self, name: str) -> None:
-        """Begin the shard `name`; what is put from now on goes into it."""
-        from mhmd.tar import TarWriter
-
-        self._close_tar()
-        self._tar = TarWriter(self._partial / name)
-        self.counts["shards"] += 1
-
-    def put(self, name: str, data: bytes) -> None:
-        """Append a member to the shard that was begun last."""
-        assert self._tar is not None, "put before tar"
-        self._tar.add(name, data)
-
-    def rows(self, rows: Sequence[SampleRow]) -> None:
-        """Append rows of `samples.parquet`."""
-        from mhmd.storage import table_of
-
-        self._rows.append(table_of(SampleRow, rows))
-        self.counts["samples"] += len(rows)
-
-    def file(self, name: str, data: bytes) -> None:
-        """Add a small file."""
-        import hashlib
-
-        from mhmd.storage import Storage
-
-        Storage(str(self._partial)).write(name, data)
-        self._sums[name] = hashlib.sha256(data).hexdigest()
-
-    def json(self, name: str, values: Mapping[str, object]) -> None:
-        """Add a small JSON file."""
-        self.file(name, (json.dumps(values, indent=1, ensure_ascii=False) + "\n").encode())
-
-    def commit(self, digest: str) -> None:
-        """Write `samples.parquet` and `SHA256SUMS`, and put the whole in OUT's place."""
-        import pyarrow as pa
-
-        from mhmd.storage import Stamp, encode_table, schema_of
-
-        self._close_tar()
-        table = pa.concat_tables(self._rows) if self._rows else schema_of(SampleRow).empty_table()
-        self.file("samples.parquet", encode_table(table, Stamp(digest))[0])
-        sums = "".join(f"{self._sums[name]}  {name}\n" for name in sorted(self._sums))
-        self.file("SHA256SUMS", sums.encode())
-        old = self._out.with_name(f".{self._out.name}.old")
-        shutil.rmtree(old, ignore_errors=True)
-        if self._out.exists():
-            self._out.rename(old)
-        self._partial.rename(self._out)
-        shutil.rmtree(old, ignore_errors=True)
-
-    def discard(self) -> None:
-        """Drop everything."""
-        if self._tar is not None:
-            self._tar.discard()
-        shutil.rmtree(self._partial, ignore_errors=True)
-
-    def _close_tar(self) -> None:
-        if self._tar is not None:
-            self._sums[self._tar.file.name] = self._tar.close()
-            self._tar = None
-
-
-def refuse_foreign(out: Path) -> None:
-    """Raises DatasetError when OUT has anything in it that a dataset made here does not list: it would be lost."""
-    if out.is_file():
-        raise DatasetError(f"{out} is a file", wanted="a new or empty folder, or a dataset", do="name another --out")
-    found = {path.name for path in out.iterdir()} if out.exists() else set()
-    foreign = sorted(found - {"SHA256SUMS"} - set(listed(out)))
-    if foreign:
-        raise DatasetError(
-            f"{out} has {foreign[0]} in it, which is of no dataset",
-            wanted="a new or empty folder, or a dataset that may be replaced",
-            do="name another --out, or move that away",
-        )
-
-
-def listed(out: Path) -> dict[str, str]:
-    """SHA-256 by name of the files that a dataset's SHA256SUMS lists; empty without one."""
-    path = out / "SHA256SUMS"
-    if not path.is_file():
-        return {}
-    pairs = [line.split("  ", 1) for line in path.read_text("utf-8", errors="replace").splitlines()]
-    return {pair[1]: pair[0] for pair in pairs if len(pair) == 2}

@@ -24,7 +24,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from fsspec.implementations.local import LocalFileSystem
 
-from mhmd.errors import DependencyError, StorageError, UsageError
+from mhmd.errors import DependencyError, MhmdError, StorageError, UsageError
 from mhmd.records import Record, columns_of
 
 STAMP = "mhmd.stamp"
@@ -125,12 +125,12 @@ class Storage:
         return posixpath.join(self.root, name)
 
     def exists(self, name: str) -> bool:
-        with self._told(name, "look for"):
+        with self.told(name, "look for"):
             return bool(self.fs.exists(self.path(name)))
 
     def names(self, folder: str, suffix: str) -> list[str]:
         """Names of the files in `folder` that end in `suffix`, without it, sorted. Empty where there is no folder."""
-        with self._told(folder, "list"):
+        with self.told(folder, "list"):
             try:
                 found = self.fs.ls(self.path(folder), detail=False, **({} if self.local else {"refresh": True}))
             except FileNotFoundError:
@@ -140,10 +140,22 @@ class Storage:
 
     def read(self, name: str, offset: int = 0, size: int | None = None) -> bytes:
         """Bytes of a file, or `size` of them from `offset`."""
-        with self._told(name, "read"):
+        with self.told(name, "read"):
             end = None if size is None else offset + size
             data = bytes(self.fs.cat_file(self.path(name), start=offset, end=end))
-        if size is not None and len(data) != size:
+        return data if size is None else self.whole(name, data, size)
+
+    def read_many(self, places: Sequence[tuple[str, int, int]]) -> list[bytes]:
+        """Bytes of (name, offset, size) each, fetched side by side where the file system can."""
+        names, starts, sizes = zip(*places, strict=True) if places else ((), (), ())
+        with self.told(", ".join(sorted(set(names))[:3]), "read"):
+            ends = [start + size for start, size in zip(starts, sizes, strict=True)]
+            found = self.fs.cat_ranges([self.path(name) for name in names], list(starts), ends, on_error="raise")
+        return [self.whole(name, bytes(data), size) for name, data, size in zip(names, found, sizes, strict=True)]
+
+    def whole(self, name: str, data: bytes, size: int) -> bytes:
+        """The data read of a file. Raises StorageError when they are not `size` bytes."""
+        if len(data) != size:
             raise StorageError(
                 f"{self.path(name)} ends {size - len(data)} bytes before the end of a picture in it",
                 wanted="the whole file",
@@ -160,7 +172,7 @@ class Storage:
 
     def table(self, name: str, columns: Sequence[str] | None = None) -> pa.Table:
         """The rows of a Parquet file, without its stamps."""
-        with self._told(name, "read"), self.fs.open(self.path(name), "rb") as file:
+        with self.told(name, "read"), self.fs.open(self.path(name), "rb") as file:
             table = pq.read_table(file, columns=None if columns is None else list(columns))
         return table.replace_schema_metadata(None)
 
@@ -185,7 +197,7 @@ class Storage:
 
     def write(self, name: str, data: bytes) -> None:
         """Store bytes, whole or not at all."""
-        with self._told(name, "write"):
+        with self.told(name, "write"):
             if not self.local:
                 self.fs.pipe_file(self.path(name), data)
                 return
@@ -204,7 +216,7 @@ class Storage:
 
     def adopt(self, file: Path, name: str) -> None:
         """Take a finished, fsynced local file in under `name`; the file is gone afterwards."""
-        with self._told(name, "write"):
+        with self.told(name, "write"):
             if self.local:
                 target = Path(self.path(name))
                 target.parent.mkdir(parents=True, exist_ok=True)
@@ -226,15 +238,18 @@ class Storage:
             os.close(handle)
             return Path(path)
         parent = Path(self.path(folder))
-        with self._told(folder, "write"):
+        with self.told(folder, "write"):
             parent.mkdir(parents=True, exist_ok=True)
         _drop_leftovers(parent, unit)
         return parent / f"{PARTIAL}{unit}.{os.getpid()}"
 
     @contextmanager
-    def _told(self, name: str, verb: str) -> Iterator[None]:
+    def told(self, name: str, verb: str) -> Iterator[None]:
+        """Turns what goes wrong in a block that does `verb` to `name` into a StorageError."""
         try:
             yield
+        except MhmdError:
+            raise
         except Exception as error:  # what a remote file system raises is its own affair
             if self.local and not isinstance(error, OSError | pa.ArrowInvalid):
                 raise

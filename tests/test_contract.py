@@ -63,7 +63,7 @@ def test_every_table_names_each_frame_once(built: World) -> None:
     assert not verdicts["kept"].all()
     samples = pq.read_table(built.root / "out" / "samples.parquet").to_pandas()
     kept = set(verdicts.loc[verdicts["kept"], "frame_id"])
-    left_out = json.loads((built.root / "out" / "stats.json").read_text())["copies_left_out"]
+    left_out = json.loads((built.root / "out" / "stats.json").read_text())["left_out"]
     assert set(samples["key"]) <= kept
     assert len(kept) - len(samples) == sum(left_out.values())
 

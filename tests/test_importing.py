@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from mhmd.build import split
-from mhmd.check import check
+from mhmd.dataset.check import check
 from mhmd.entries import LabelName
 from mhmd.errors import DatasetError, ManifestError, UsageError
 from mhmd.importing import import_mhmd

@@ -18,10 +18,11 @@ import pytest
 from PIL import Image
 
 from mhmd.build import split
-from mhmd.check import check, check_splits
 from mhmd.clean import clean, waste
+from mhmd.dataset.check import check
 from mhmd.errors import ManifestError, MissingInput, StorageError, UsageError
 from mhmd.label_counts import count, remarks, table
+from mhmd.leaks import leaks
 from mhmd.make import make
 from mhmd.records import Frame, Label, Verdict
 from mhmd.splits import SplitConfig
@@ -74,15 +75,15 @@ def test_copies_in_val_are_left_out_and_counted(built: World) -> None:
     assert of_beta
     assert samples == all_kept - of_beta
     stats = json.loads((built.root / "out" / "stats.json").read_text())
-    assert stats["copies_left_out"] == {"val": len(of_beta), "test": 0}
+    assert stats["left_out"]["a copy in another split"] == len(of_beta)
     assert "repeats them: " in (built.root / "out" / "README.md").read_text()
 
 
 def test_what_is_dealt_soundly_has_no_leaks(built: World) -> None:
-    problems, remark = check_splits(None, built.where, 6, CONFIG)
+    problems, remark = leaks(None, built.where, 6, CONFIG)
     assert problems == []
     assert "shards leave them out" in remark
-    assert check_splits(built.where.out, built.where, 6, CONFIG)[0] == []
+    assert leaks(built.where.out, built.where, 6, CONFIG)[0] == []
     assert check(built.where.out) == []
 
 
@@ -92,7 +93,7 @@ def test_a_title_torn_apart_on_purpose_is_found(world: World) -> None:
     torn = rows[rows["title"] == "The alpha"].index[0]
     rows.loc[torn, "split"] = "val"
     rows.to_parquet(out / "samples.parquet")
-    problems, _ = check_splits(str(out), world.where, 6, CONFIG)
+    problems, _ = leaks(str(out), world.where, 6, CONFIG)
     assert problems[0] == "title 'The alpha': in train and val"
 
 
@@ -106,8 +107,8 @@ def test_near_duplicates_across_splits_are_found_with_the_nearest_pairs(world: W
         storage.write_table(f"verdicts/{film}.parquet", rows, storage.stamp(f"verdicts/{film}.parquet"))
     verb = stage("shard")
     make(verb, world.recipe().knobs("shard", verb.config), world.where, on="serial")
-    problems, _ = check_splits(world.where.out, world.where, 12, CONFIG)
-    workspace, _ = check_splits(None, world.where, 12, CONFIG)
+    problems, _ = leaks(world.where.out, world.where, 12, CONFIG)
+    workspace, _ = leaks(None, world.where, 12, CONFIG)
     assert problems[0].endswith("are nearly the same (at most 12 bits of 64)")
     assert workspace[0] == problems[0]
     assert any("(train, The alpha)" in line and "(val, The beta)" in line for line in problems[1:])
@@ -117,12 +118,12 @@ def test_near_duplicates_across_splits_are_found_with_the_nearest_pairs(world: W
 
 def test_a_group_in_two_splits_is_found_and_refused(world: World) -> None:
     films_with(world, group=["saga", "saga", None])
-    problems, _ = check_splits(None, world.where, 6, CONFIG)
+    problems, _ = leaks(None, world.where, 6, CONFIG)
     assert problems == [
         "titles that belong together lie apart: 'The alpha' in train, 'The beta' in val "
         "('The alpha' and 'The beta': both are of the group 'saga')"
     ]
-    assert problems[0] in check_splits(world.where.out, world.where, 6, CONFIG)[0]
+    assert problems[0] in leaks(world.where.out, world.where, 6, CONFIG)[0]
     before = (world.root / "splits.parquet").read_bytes()
     with pytest.raises(ManifestError, match="lie apart: 'The alpha' in train, 'The beta' in val"):
         split(world.where, CONFIG)
@@ -140,7 +141,7 @@ def test_titles_that_share_frames_are_dealt_as_one(world: World) -> None:
     with pytest.raises(ManifestError, match=f"they share {shared} frames"):
         split(world.where, few)
     assert split(world.where, SplitConfig(max_shared=int(shared))).split_of["The beta"] == "val"
-    assert check_splits(None, world.where, 6, few)[0][0].startswith("titles that belong together lie apart")
+    assert leaks(None, world.where, 6, few)[0][0].startswith("titles that belong together lie apart")
 
 
 def test_columns_of_ones_own_in_the_splits_manifest_stay(world: World) -> None:
@@ -163,7 +164,7 @@ def test_a_takedown_removes_the_film_from_everything(world: World) -> None:
     verb = stage("shard")
     make(verb, recipe.knobs("shard", verb.config), world.where, on="serial")
     card = (world.root / "out" / "README.md").read_text()
-    assert "Films excluded, with the reason: beta (court order of 3 May)." in card
+    assert "Films that were excluded: beta (court order of 3 May)." in card
     assert set(pq.read_table(world.root / "out" / "samples.parquet")["film_id"].to_pylist()) == {"alpha", "gamma"}
     states = {row.film_id: row.states for row in status(recipe, world.where)}
     assert states["beta"] == ("excluded",) * 5

@@ -32,6 +32,20 @@ def encode_mask(mask: NDArray[np.uint8]) -> bytes:
     return bytes(data)
 
 
+def decode_mask(data: bytes, key: str) -> NDArray[np.uint8]:
+    """The class indices H×W of a mask's PNG. Raises DatasetError, which names the frame, when it is not 8-bit gray."""
+    import numpy as np
+
+    from mhmd.errors import DatasetError
+    from mhmd.media.opencv import cv2
+
+    mask = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED) if data else None
+    if mask is None or mask.dtype != np.uint8 or mask.ndim != 2:
+        found = "no picture" if mask is None else f"{mask.dtype} of shape {mask.shape}"
+        raise DatasetError(f"the mask of {key} is {found}", wanted="8-bit gray", do="run mhmd check")
+    return mask.astype(np.uint8, copy=False)
+
+
 def shares(mask: NDArray[np.uint8], classes: int) -> NDArray[np.float64]:
     """Share of the pixels that each of so many classes has, 0 to 1."""
     from mhmd.media.opencv import cv2

@@ -1,0 +1,1 @@
+"""A dataset: the folder of shards, how it is assembled, written, described, checked and read."""

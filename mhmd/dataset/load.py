@@ -1,0 +1,204 @@
+"""Reading a dataset: typed samples in exact epochs, split among ranks and workers by the sample."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from itertools import pairwise
+from pathlib import Path
+from tarfile import TarError
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+import torch
+from torch.utils.data import IterableDataset, get_worker_info
+from webdataset.filters import shuffle as shuffled
+
+from mhmd.dataset.published import SAMPLES, STATS, listed
+from mhmd.errors import DatasetError
+from mhmd.records import SampleInfo
+from mhmd.sample import from_members
+from mhmd.storage import Storage
+from mhmd.tar import members_of
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+Split = Literal["train", "val", "test"]
+Names = tuple[str, str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """One decoded sample."""
+
+    picture: torch.Tensor  # 3, H, W; uint8, RGB
+    mask: torch.Tensor  # H, W; uint8, a class index a pixel
+    info: SampleInfo
+
+
+class Samples(IterableDataset[Loaded]):
+    """The samples of a split, each exactly once an epoch over all ranks and workers together."""
+
+    def __init__(
+        self, out: str, split: Split, *, shuffle: int, seed: int, even: bool, overlay: Mapping[str, tuple[int, Names]]
+    ) -> None:
+        self.epoch = 0
+        self._files = Storage(out)
+        self._shuffle, self._seed, self._even, self._overlay = shuffle, seed, even, overlay
+        sums = listed(self._files)
+        if SAMPLES not in sums or STATS not in sums:
+            raise DatasetError(f"{out} is no dataset", wanted="a folder that `mhmd shard` made", do="check the path")
+        rows = self._files.table(SAMPLES, columns=("split", "shard", "offset", "size_bytes"))
+        self._shards = _places(rows, split)
+        self._count = sum(len(offsets) for offsets, _ in self._shards.values())
+        if not self._count:
+            raise DatasetError(f"the {split} split of {out} is empty", wanted="samples", do="name another split")
+        self._labels: list[Names] = [(era, nat, gar) for era, nat, gar in json.loads(self._files.read(STATS))["labels"]]
+
+    def __len__(self) -> int:
+        """How many samples this rank gets an epoch."""
+        first, end = self._of_rank()
+        return end - first
+
+    def __iter__(self) -> Iterator[Loaded]:
+        """The samples of this rank and worker; the next time those of the next epoch, unless `epoch` is set."""
+        epoch, self.epoch = self.epoch, self.epoch + 1
+        chance = random.Random(f"{self._seed} {epoch}")
+        order = sorted(self._shards)
+        if self._shuffle:
+            chance.shuffle(order)
+        worker = get_worker_info()
+        number, workers = (worker.id, worker.num_workers) if worker else (0, 1)
+        first, end = self._of_rank()
+        length = end - first
+        first, end = first + number * length // workers, first + (number + 1) * length // workers
+        raw = self._read(order, first, end)
+        if self._shuffle:
+            mine = random.Random(f"{self._seed} {epoch} {first}")
+            raw = shuffled(self._shuffle, initial=self._shuffle, rng=mine)(raw)
+        for shard, data in raw:
+            yield self._decoded(shard, data)
+
+    def _of_rank(self) -> tuple[int, int]:
+        """First and end of the samples of this rank, in an epoch's order."""
+        rank, ranks = _rank()
+        if self._even:
+            each = -(-self._count // ranks)
+            return rank * each, (rank + 1) * each
+        return rank * self._count // ranks, (rank + 1) * self._count // ranks
+
+    def _read(self, order: list[str], first: int, end: int) -> Iterator[tuple[str, bytes]]:
+        """Shard and bytes of samples [first, end) in the order of the shards, from the start again after the last."""
+        while first < end:
+            before = 0
+            for shard in order:
+                offsets, sizes = self._shards[shard]
+                low, high = (min(max(0, at - before), len(offsets)) for at in (first, end))
+                before += len(offsets)
+                if low < high:
+                    yield from self._stretch(shard, offsets[low:high], sizes[low:high])
+            first, end = max(0, first - self._count), end - self._count
+
+    def _stretch(self, shard: str, offsets: np.ndarray, sizes: np.ndarray) -> Iterator[tuple[str, bytes]]:
+        with self._files.told(shard, "read"), self._files.fs.open(self._files.path(shard), "rb") as file:
+            for offset, size in zip(offsets.tolist(), sizes.tolist(), strict=True):
+                file.seek(offset)
+                yield shard, file.read(size)
+
+    def _decoded(self, shard: str, data: bytes) -> Loaded:
+        from mhmd.media.jpeg import decode_jpeg
+        from mhmd.parsing.mask import decode_mask
+
+        try:
+            parts = [(name.partition("."), content) for name, content in members_of(data)]
+        except (TarError, ValueError) as error:
+            raise DatasetError(f"{shard}: {error}", wanted="a tar of samples", do="run mhmd check") from None
+        key = parts[0][0][0] if parts else shard
+        sample = from_members(key, {extension: content for (_, _, extension), content in parts})
+        picture = torch.from_numpy(decode_jpeg(sample.jpeg)).permute(2, 0, 1)
+        mask = torch.from_numpy(decode_mask(sample.mask_png, key))
+        return Loaded(picture, mask, self._named(sample.info))
+
+    def _named(self, info: SampleInfo) -> SampleInfo:
+        """The info with newer labels, where there are any."""
+        if info.key not in self._overlay:
+            return info
+        label_id, names = self._overlay[info.key]
+        era, nationality, garment = names
+        era_id, nationality_id, garment_id = (
+            _index([each[k] for each in self._labels], name) for k, name in enumerate(names)
+        )
+        return replace(
+            info,
+            label_id=label_id,
+            era_id=era_id,
+            nationality_id=nationality_id,
+            garment_id=garment_id,
+            era=era,
+            nationality=nationality,
+            garment=garment,
+        )
+
+
+def load(
+    out: str | Path,
+    split: Split = "train",
+    *,
+    shuffle: int = 0,
+    seed: int = 0,
+    even: bool = False,
+    labels: str | Path | None = None,
+) -> Samples:
+    """The samples of a split of a dataset in a folder or under a URL: an `IterableDataset` for a DataLoader.
+
+    Every epoch has every sample once, dealt to the ranks of torch.distributed (or of RANK and WORLD_SIZE) and to the
+    workers of each by the sample, so that there may be fewer shards than of them. With `even` every rank gets
+    ⌈samples / ranks⌉, the first ones twice where they do not go round: for steps that ranks take together.
+
+    With `shuffle` the shards come in an order of their own each epoch, and so many samples are held to draw from;
+    0 keeps the order of the shards. `labels` overlays newer ones by key: a Parquet file, or a folder of them such as
+    the `labels` of a workspace, with the columns of the table `labels`. Pictures differ in size: batch them with
+    `batch_size=None`, or after a crop of your own.
+
+    Raises DatasetError when there is no dataset, the split is empty, or a sample is damaged.
+    """
+    overlay = {} if labels is None else _overlay(str(labels))
+    return Samples(str(out), split, shuffle=shuffle, seed=seed, even=even, overlay=overlay)
+
+
+def _places(rows: pa.Table, split: str) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+    """Offsets and sizes of the samples of each shard."""
+    import pyarrow.compute as pc
+
+    rows = rows.filter(pc.equal(rows["split"], split))
+    shards = rows["shard"].to_numpy(zero_copy_only=False)
+    offsets, sizes = rows["offset"].to_numpy(), rows["size_bytes"].to_numpy()
+    bounds = [0, *(np.flatnonzero(shards[1:] != shards[:-1]) + 1).tolist(), len(shards)]
+    return {shards[low]: (offsets[low:high], sizes[low:high]) for low, high in pairwise(bounds) if low < high}
+
+
+def _overlay(place: str) -> dict[str, tuple[int, Names]]:
+    import pyarrow.dataset as ds
+
+    columns = ["frame_id", "label_id", "era", "nationality", "garment"]
+    try:
+        rows = ds.dataset(place, format="parquet").to_table(columns=columns).to_pydict()
+    except (OSError, ValueError) as error:
+        raise DatasetError(f"labels {place}: {error}", wanted=", ".join(columns), do="name a table of labels") from None
+    names = zip(*([name or "" for name in rows[of]] for of in columns[2:]), strict=True)
+    return dict(zip(rows["frame_id"], zip(rows["label_id"], names, strict=True), strict=True))
+
+
+def _index(names: list[str], name: str) -> int:
+    distinct = list(dict.fromkeys(names))
+    return distinct.index(name) if name in distinct else -1
+
+
+def _rank() -> tuple[int, int]:
+    if torch.distributed.is_available() and torch.distributed.is_initialized():
+        return torch.distributed.get_rank(), torch.distributed.get_world_size()
+    return int(os.environ.get("RANK", 0)), int(os.environ.get("WORLD_SIZE", 1))
