@@ -1,0 +1,44 @@
+"""Functions that numba compiles: the only importer of numba."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import numba
+from numba.extending import intrinsic
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+each = numba.prange
+"""A range whose turns run on several threads at once."""
+
+
+def compiled(function: F) -> F:
+    """The function as machine code, free of the GIL, its `each` loops on as many threads as NUMBA_NUM_THREADS says.
+
+    What was compiled is kept beside the module, or in the user's cache where that cannot be written, or in
+    NUMBA_CACHE_DIR; where there is no such place at all, every process compiles anew.
+    """
+    options = {"parallel": True, "nogil": True}
+    try:
+        kept: F = numba.njit(cache=True, **options)(function)
+    except RuntimeError:  # numba's way of saying that it found no place for its cache
+        kept = numba.njit(**options)(function)
+    return kept
+
+
+def inlined(function: F) -> F:
+    """A function for compiled functions to call: it becomes part of them."""
+    made: F = numba.njit(inline="always")(function)
+    return made
+
+
+@intrinsic
+def popcount(_context: Any, value: Any) -> Any:  # Any: numba's types and its code generator
+    """How many bits of a 64-bit integer are set."""
+
+    def generate(_context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:  # Any: see above
+        return builder.ctpop(arguments[0])
+
+    return numba.types.uint64(numba.types.uint64), generate
