@@ -15,16 +15,23 @@ each = numba.prange
 
 
 def compiled(function: F) -> F:
-    """The function as machine code, free of the GIL, its `each` loops on as many threads as NUMBA_NUM_THREADS says.
+    """The function as machine code, free of the GIL, its `each` loops on as many threads as NUMBA_NUM_THREADS says."""
+    return _kept(function, parallel=True)
 
-    What was compiled is kept beside the module, or in the user's cache where that cannot be written, or in
+
+def compiled_in_order(function: F) -> F:
+    """The function as machine code, free of the GIL, on one thread."""
+    return _kept(function, parallel=False)
+
+
+def _kept(function: F, *, parallel: bool) -> F:
+    """What was compiled is kept beside the module, or in the user's cache where that cannot be written, or in
     NUMBA_CACHE_DIR; where there is no such place at all, every process compiles anew.
     """
-    options = {"parallel": True, "nogil": True}
     try:
-        kept: F = numba.njit(cache=True, **options)(function)
+        kept: F = numba.njit(cache=True, parallel=parallel, nogil=True)(function)
     except RuntimeError:  # numba's way of saying that it found no place for its cache
-        kept = numba.njit(**options)(function)
+        kept = numba.njit(parallel=parallel, nogil=True)(function)
     return kept
 
 
@@ -34,11 +41,12 @@ def inlined(function: F) -> F:
     return made
 
 
-@intrinsic
-def popcount(_context: Any, value: Any) -> Any:  # Any: numba's types and its code generator
-    """How many bits of a 64-bit integer are set."""
-
+def _popcount(_context: Any, _value: Any) -> Any:  # Any: numba's types and its code generator
     def generate(_context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:  # Any: see above
         return builder.ctpop(arguments[0])
 
     return numba.types.uint64(numba.types.uint64), generate
+
+
+popcount: Callable[[Any], Any] = intrinsic(_popcount)  # Any: integers of numba or of NumPy
+"""How many bits of a 64-bit integer are set; for compiled functions."""

@@ -94,7 +94,8 @@ def processes(job: Job, units: Sequence[str], *, workers: int, watchdog: Watchdo
     """Up to `workers` units at a time, each in a child that lives for many units."""
     waiting = deque(units)
     messages: queue.Queue[tuple[_Child, dict[str, Any] | None]] = queue.Queue()  # Any: JSON
-    children = [_Child(job, messages, workers) for _ in range(min(workers, len(units)))]
+    count = min(workers, len(units))
+    children = [_Child(job, messages, count) for _ in range(count)]
     try:
         for child in children:
             child.give(waiting.popleft())
