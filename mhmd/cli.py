@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal
 
 import typer
 
+from mhmd import groups
 from mhmd.build import How, build
 from mhmd.build import split as deal_splits
 from mhmd.entries import LabelEntry, SplitEntry
@@ -19,6 +20,7 @@ from mhmd.historynet.config import TrainConfig
 from mhmd.make import make
 from mhmd.options import with_knobs
 from mhmd.recipe import load_recipe
+from mhmd.records import Verdict
 from mhmd.report import LogFormat, Reporter, print_table, reporter
 from mhmd.splits import SplitConfig
 from mhmd.stage import AnyStage, Where
@@ -45,6 +47,7 @@ Only = Annotated[list[str] | None, typer.Option(help="Only this film; may be rep
 Limit = Annotated[int, typer.Option(min=0, help="No more than so many films, the first by name; 0 = all.")]
 StallS = Annotated[float, typer.Option(min=1, help="A unit without progress for so long is ended (s).")]
 MemoryBytes = Annotated[int, typer.Option(min=0, help="A unit that needs more is ended (bytes); 0 = no limit.")]
+GroupsSheet = Annotated[Path | None, typer.Option(help="A JPEG to write the largest groups of duplicates to.")]
 Log = Annotated[LogFormat, typer.Option("--log-format", help="auto: bars on a terminal, plain lines elsewhere.")]
 Model = Annotated[Path, typer.Argument(help="A checkpoint: RUN/model.safetensors.")]
 SplitName = Literal["train", "val", "test"]
@@ -68,6 +71,7 @@ def _register(verb: AnyStage) -> None:
         limit: Limit = 0,
         stall_s: StallS = 600,
         memory_bytes: MemoryBytes = 0,
+        sheet: GroupsSheet = None,
         log: Log = "auto",
         options: dict[str, Any] | None = None,  # Any: knobs of any type
     ) -> None:
@@ -89,6 +93,9 @@ def _register(verb: AnyStage) -> None:
             )
             shown.summary(made)
         _exit(bool(made.failed))
+        if sheet is not None:
+            sheet.write_bytes(groups.sheet(where.data))
+            typer.echo(f"wrote {sheet}")
 
     sentence = (sys.modules[verb.module].__doc__ or "").splitlines()[0].partition(": ")[2]
     run.__doc__ = sentence[:1].upper() + sentence[1:]
@@ -96,6 +103,7 @@ def _register(verb: AnyStage) -> None:
         "labels": LabelEntry in verb.reads,
         "splits": SplitEntry in verb.reads,
         "out": verb.scope == "dataset",
+        "sheet": Verdict in verb.writes,
     }
     hidden = tuple(name for name, needed in reads.items() if not needed)
     app.command(verb.name)(with_knobs(verb.config, run, hidden))
@@ -200,6 +208,9 @@ def show_command(
     found = show(data, frame_or_film)
     for table, row in found.items():
         print_table(table, ("column", "value"), [(name, str(value)) for name, value in row.items()])
+    if group := groups.group_of(data, frame_or_film):
+        rows = [(each.frame_id, "kept" if each.distance is None else each.distance) for each in group]
+        print_table("the same picture", ("frame", "bits from the kept one"), rows)
     if save is not None:
         save.mkdir(parents=True, exist_ok=True)
         for suffix, picture in pictures(data, found).items():

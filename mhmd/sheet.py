@@ -36,7 +36,12 @@ def sheet(data: str, film_id: str, count: int) -> bytes:
     for row in _rows(storage, film_id):
         groups.setdefault(row[0], []).append(row)
     names = sorted(groups, key=lambda name: (name != KEPT, name))
-    return _jpeg(_stacked([_group(storage, name, groups[name], spread(len(groups[name]), count)) for name in names]))
+    sections = []
+    for name in names:
+        shown = [groups[name][position] for position in spread(len(groups[name]), count)]
+        cells = [(f"{clock(time_s)}  {name}", ref) for _, time_s, ref in shown]
+        sections.append(section(storage, heading_of(name, len(groups[name]), len(shown)), cells))
+    return stacked(sections)
 
 
 def spread(total: int, count: int) -> list[int]:
@@ -60,30 +65,34 @@ def _rows(storage: Storage, film_id: str) -> list[Row]:
     return [(reason[row["frame_id"]] or KEPT, row["time_s"], row["ref"]) for row in frames if row["frame_id"] in reason]
 
 
-def _group(storage: Storage, name: str, rows: Sequence[Row], shown: Sequence[int]) -> Image:
-    """A heading and the thumbnails of one group."""
+def section(storage: Storage, heading: str, cells: Sequence[tuple[str, str]]) -> Image:
+    """A heading and thumbnails below it, each given by its caption and where its picture lies."""
     from PIL import Image, ImageDraw
 
     from mhmd.media.jpeg import decode_jpeg
 
     thumbs = []
-    for _, time_s, ref in (rows[position] for position in shown):
+    for caption, ref in cells:
         path, offset, size = ref.rsplit(":", 2)
         picture = Image.fromarray(decode_jpeg(storage.read(path, int(offset), int(size))))
         height = max(1, round(picture.height * THUMB_PX / picture.width))
-        thumbs.append((clock(time_s), picture.resize((THUMB_PX, height), Image.Resampling.BOX)))
-    tall = max(thumb.height for _, thumb in thumbs) + LINE_PX + GAP_PX
+        thumbs.append((caption, picture.resize((THUMB_PX, height), Image.Resampling.BOX)))
+    tall = max((thumb.height for _, thumb in thumbs), default=0) + LINE_PX + GAP_PX
     lines = -(-len(thumbs) // COLUMNS)
-    group = Image.new("RGB", (COLUMNS * (THUMB_PX + GAP_PX) + GAP_PX, LINE_PX + 2 * GAP_PX + lines * tall), "white")
-    draw = ImageDraw.Draw(group)
-    heading = f"{name}: {len(rows)}" + (f", of which {len(thumbs)} are shown" if len(thumbs) < len(rows) else "")
+    whole = Image.new("RGB", (COLUMNS * (THUMB_PX + GAP_PX) + GAP_PX, LINE_PX + 2 * GAP_PX + lines * tall), "white")
+    draw = ImageDraw.Draw(whole)
     draw.text((GAP_PX, GAP_PX), heading, "black", _font(14))
-    for number, (when, thumb) in enumerate(thumbs):
+    for number, (caption, thumb) in enumerate(thumbs):
         x = GAP_PX + number % COLUMNS * (THUMB_PX + GAP_PX)
         y = LINE_PX + 2 * GAP_PX + number // COLUMNS * tall
-        group.paste(thumb, (x, y))
-        draw.text((x, y + thumb.height + 1), f"{when}  {name}", "black", _font(11))
-    return group
+        whole.paste(thumb, (x, y))
+        draw.text((x, y + thumb.height + 1), caption, "black", _font(11))
+    return whole
+
+
+def heading_of(name: str, total: int, shown: int) -> str:
+    """What stands above so many of all frames of a kind."""
+    return f"{name}: {total}" + (f", of which {shown} are shown" if shown < total else "")
 
 
 def clock(time_s: float) -> str:
@@ -92,23 +101,19 @@ def clock(time_s: float) -> str:
     return f"{tenths // 36000}:{tenths // 600 % 60:02d}:{tenths // 10 % 60:02d}.{tenths % 10}"
 
 
-def _stacked(groups: Sequence[Image]) -> Image:
-    from PIL import Image
-
-    whole = Image.new("RGB", (groups[0].width, sum(group.height for group in groups)), "white")
-    top = 0
-    for group in groups:
-        whole.paste(group, (0, top))
-        top += group.height
-    return whole
-
-
-def _jpeg(picture: Image) -> bytes:
+def stacked(sections: Sequence[Image]) -> bytes:
+    """The JPEG of these one below the other."""
     import numpy as np
+    from PIL import Image
 
     from mhmd.media.jpeg import encode_jpeg
 
-    return encode_jpeg(np.asarray(picture), QUALITY)
+    whole = Image.new("RGB", (sections[0].width, sum(part.height for part in sections)), "white")
+    top = 0
+    for part in sections:
+        whole.paste(part, (0, top))
+        top += part.height
+    return encode_jpeg(np.asarray(whole), QUALITY)
 
 
 def _font(size: int) -> FreeTypeFont | ImageFont:
