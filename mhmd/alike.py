@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from mhmd.compiled import compiled, compiled_in_order, each, inlined
+from mhmd.compiled import compiled, compiled_in_order, each, inlined, threads_for
 from mhmd.hamming import pairs_within
 from mhmd.measures.signature import BYTES, COLOUR_GRID, COLOUR_STEP, LIGHT_BYTES, LIGHT_STEP
 
@@ -66,7 +66,8 @@ def choose(
     dropped = np.zeros(count, np.bool_)
     for pairs in pairs_within(hashes, radius, dropped, progress):
         codes = np.empty(len(pairs.first), np.uint8)
-        judge(pairs.first, pairs.second, signatures, groups, codes)
+        with threads_for(len(codes) * BYTES):
+            judge(pairs.first, pairs.second, signatures, groups, codes)
         _take(*pairs, codes, dropped, *chosen, nearest_told)
     chosen.told_by[dropped] = ALIKE
     return chosen

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from mhmd.compiled import compiled, each, inlined, popcount
+from mhmd.compiled import compiled, each, inlined, popcount, threads_for
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -22,6 +22,9 @@ BITS = 64
 
 TURN = 256
 """Of these so many by one thread at a time."""
+
+STEPS_SHARE = 1 << 8
+"""Of all comparisons of a hash with those in the index one in so many is made, or less."""
 
 MAX_WIDTH = 22
 """Bits of a band at the most: its table has an entry for each of their values."""
@@ -118,9 +121,14 @@ def index_for(hashes: Hashes, radius: int) -> Index:
     )
 
 
-@compiled
 def insert(hashes: Hashes, places: Places, index: Index) -> None:
     """Put the hashes at these places into the index."""
+    with threads_for(len(places) * len(index.shifts)):
+        _insert(hashes, places, index)
+
+
+@compiled
+def _insert(hashes: Hashes, places: Places, index: Index) -> None:
     fills, hashes_in, places_in = index.fills, index.hashes, index.places  # numba loses what is written into a tuple's
     for band in each(len(index.shifts)):
         for place in places:
@@ -146,9 +154,10 @@ def look(
 ) -> None:
     """Count the matches of each query, and write them from `into` on as far as there is `room`."""
     turn = max(1, min(TURN, len(queries) // TURN))
-    for band in range(len(index.shifts)):
-        order = np.argsort((hashes[queries] >> index.shifts[band]) & index.masks[band], kind="stable")
-        _look_in_band(hashes, queries, order, turn, radius, index, band, room, into, counts, first, distance)
+    with threads_for(len(queries) * len(index.hashes) // STEPS_SHARE):
+        for band in range(len(index.shifts)):
+            order = np.argsort((hashes[queries] >> index.shifts[band]) & index.masks[band], kind="stable")
+            _look_in_band(hashes, queries, order, turn, radius, index, band, room, into, counts, first, distance)
 
 
 @compiled

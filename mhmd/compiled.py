@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any, TypeVar
 
 import numba
 from numba.extending import intrinsic
 
 F = TypeVar("F", bound=Callable[..., Any])
+
+FEW_STEPS = 1 << 20
+"""A millisecond or less: on a busy machine, other threads may take longer to come."""
 
 each = numba.prange
 """A range whose turns run on several threads at once."""
@@ -33,6 +37,17 @@ def _kept(function: F, *, parallel: bool) -> F:
     except RuntimeError:  # numba's way of saying that it found no place for its cache
         kept = numba.njit(parallel=parallel, nogil=True)(function)
     return kept
+
+
+@contextmanager
+def threads_for(steps: int) -> Iterator[None]:
+    """All threads for compiled functions of many steps, some nanoseconds each; one where others would be waited for."""
+    usual = numba.get_num_threads()
+    numba.set_num_threads(usual if steps > FEW_STEPS else 1)
+    try:
+        yield
+    finally:
+        numba.set_num_threads(usual)
 
 
 def inlined(function: F) -> F:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from mhmd.buckets import BITS, Index, index_for, insert, look
-from mhmd.compiled import compiled, each
+from mhmd.compiled import compiled, each, threads_for
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 BLOCKS = (1 << 15, 1 << 11)
 """So many hashes are looked up at a time, in order of their bits, so that they find the same places in the cache; and
-inside such a block again so many, so that one who drops what is alike soon has few left."""
+inside such a block again so many, where what is alike is skipped and soon little is left."""
 
 SLOTS = 64
 """Matches of one hash that are kept when they are counted; where there are more, they are looked up again."""
@@ -63,9 +63,10 @@ def pairs_within(
     Whoever takes the pairs may set `skipped`, a flag for each hash, while they come: what was skipped before its block
     was looked up is in no more pairs. So the first of each group can drop the others, however many they are.
     """
+    blocks = BLOCKS[:1] if skipped is None else BLOCKS
     skipped = np.zeros(len(hashes), np.bool_) if skipped is None else skipped
     dealt = _dealt(np.ascontiguousarray(hashes, np.uint64), ORDER)
-    yield from _walk(dealt, 0, len(dealt), min(radius, BITS), skipped, BLOCKS, progress)
+    yield from _walk(dealt, 0, len(dealt), min(radius, BITS), skipped, blocks, progress)
 
 
 @compiled
@@ -123,7 +124,8 @@ def _found(hashes: Hashes, queries: Places, radius: int, index: Index) -> Iterat
         if total:
             first, distance = np.empty(total, np.int32), np.empty(total, np.uint8)
             into = ends[part] - counts[part] - done
-            _copy(counts[part], slots[part], places, distances, into, first, distance)
+            with threads_for(total):
+                _copy(counts[part], slots[part], places, distances, into, first, distance)
             many = np.flatnonzero(counts[part] > SLOTS)
             again = queries[part][many]
             room = counts[part][many]

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import numba
 import numpy as np
 import pytest
@@ -18,13 +16,7 @@ from mhmd.hamming import pairs_within
 Found = list[tuple[int, int, int]]
 
 
-@pytest.fixture(autouse=True, scope="module")
-def one_thread() -> Iterator[int]:
-    """Thousands of small arrays: threads would wait for each other. Gives how many there would be."""
-    threads = numba.get_num_threads()
-    numba.set_num_threads(1)
-    yield threads
-    numba.set_num_threads(threads)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 def found(values: NDArray[np.uint64], radius: int, skipped: NDArray[np.bool_] | None = None) -> Found:

@@ -102,7 +102,7 @@ def verdicts(
     total = frames.num_rows
     duplicate_of, distance = np.full(total, -1, np.int64), np.zeros(total, np.int32)
     told_by = np.zeros(total, np.int8)
-    hashes = pc.fill_null(frames["phash"], 0).to_numpy().astype(np.uint64)
+    hashes = pc.fill_null(frames["phash"].cast(pa.uint64()), 0).to_numpy()
     signatures = _signatures(frames["signature"])
     shots = frames["shot"].to_numpy() if within == "shot" else np.zeros(total, np.int32)
     order = ranked(frames)
