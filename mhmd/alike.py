@@ -27,7 +27,7 @@ MAX_COLOUR = 0.4
 COLOUR_NOISE = 2.0
 """So much of a and b is added to what colour there is: of pale pictures codecs and noise change a large share."""
 
-MIN_LIGHT = 0.94
+MIN_LIGHT = 0.97
 """Light of cells is correlated by more than this."""
 
 LIGHT_NOISE = 0.3

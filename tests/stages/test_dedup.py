@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+import time
 from dataclasses import dataclass, replace
 from itertools import combinations
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,10 +16,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from mhmd.execute import Job
+from mhmd.make import Made, make
 from mhmd.measures.signature import signature
-from mhmd.records import Frame
-from mhmd.stages.dedup import COLUMNS, DUPLICATE, overlaps, ranked, verdicts
-from mhmd.storage import schema_of
+from mhmd.records import Film, Frame, Shot, columns_of
+from mhmd.stage import Where
+from mhmd.stages.dedup import COLUMNS, DUPLICATE, STAGE, DedupConfig, overlaps, ranked, verdicts
+from mhmd.storage import Stamp, Storage, schema_of
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -180,3 +187,95 @@ def test_no_frames_one_frame_all_alike_and_no_hash() -> None:
     assert all(row["kept"] for row in judged([Picture(None)] * 3, 12).values())
     without = table([Picture()] * 3).set_column(5, "phash", pa.nulls(3))
     assert verdicts(without, 12)["kept"].to_pylist() == [True] * 3
+
+
+@dataclass(frozen=True)
+class Corpus:
+    """A workspace with what dedup reads of three films, and dedup made of it."""
+
+    where: Where
+
+    def films(self, films: dict[str, list[Picture]]) -> None:
+        """Write frames and screenings; every frame passes."""
+        storage = Storage(self.where.data)
+        for film, pictures in films.items():
+            rows = [replace(picture, film=int(film[-1])) for picture in pictures]
+            chosen, schema = table(rows), schema_of(Frame)
+            blank = {"string": "", "list<int32>": None}
+            others = {
+                column.name: pa.repeat(pa.scalar(blank.get(column.arrow, 0), schema.field(column.name).type), len(rows))
+                for column in columns_of(Frame)
+                if column.name not in COLUMNS
+            }
+            columns = {name: others[name] if name in others else chosen[name] for name in schema.names}
+            storage.write_table(f"frames/{film}.parquet", pa.table(columns).cast(schema))
+            passing = chosen.select(["film_id", "frame_id"]).append_column(
+                "rejected_by", pa.nulls(len(rows), pa.string())
+            )
+            storage.write_table(f"screenings/{film}.parquet", passing)
+            for record in (Film, Shot):
+                storage.write_table(f"{record.TABLE}/{film}.parquet", schema_of(record).empty_table())
+
+    def make(self) -> Made:
+        return make(STAGE, DedupConfig(), self.where, on="serial")
+
+    def contents(self) -> dict[str, str]:
+        """The content of each film's verdicts, of which what is below depends."""
+        storage = Storage(self.where.data)
+        names = storage.names("verdicts", ".parquet")
+        return {name: (storage.stamp(f"verdicts/{name}.parquet") or Stamp()).content for name in names}
+
+    def bytes(self) -> dict[str, bytes]:
+        root = Path(self.where.data)
+        return {
+            str(path): path.read_bytes() for folder in ("verdicts", "overlaps") for path in root.glob(f"{folder}/*")
+        }
+
+
+@pytest.fixture
+def corpus(tmp_path: Path) -> Corpus:
+    made = Corpus(Where(str(tmp_path / "data")))
+    second = {0: 0xFFFF << 48, 1: 0x00FF00FF00FF00FF, 2: 0xFFFF << 48}
+    made.films({f"film{k}": [Picture(0xFFFF << 16 * k), Picture(second[k])] for k in range(3)})
+    return made
+
+
+def test_films_whose_verdicts_stay_keep_their_content(corpus: Corpus) -> None:
+    assert corpus.make().count("made") == 1
+    before = corpus.contents()
+    corpus.films({"film1": [Picture(0xFFFF << 16), Picture(0xFFFF << 16)]})
+    corpus.make()
+    after = corpus.contents()
+    assert [film for film in before if after[film] != before[film]] == ["film1"]
+    overlaps_ = Storage(corpus.where.data).table("overlaps/film0.parquet").to_pylist()
+    assert overlaps_ == [{"film_id": "film0", "other_film_id": "film2", "frames": 2}]
+
+
+def test_a_table_without_a_needed_column_names_the_command(corpus: Corpus) -> None:
+    storage = Storage(corpus.where.data)
+    old = storage.table("frames/film1.parquet").drop_columns(["signature"])
+    storage.write_table("frames/film1.parquet", old)
+    failed = corpus.make().failed
+    assert [outcome.error for outcome in failed] == ["MissingInput"]
+    assert "film1.parquet has no column signature" in failed[0].message
+    assert "run `mhmd extract` first" in failed[0].message
+
+
+def test_a_kill_while_it_writes_leaves_what_the_next_run_mends(corpus: Corpus) -> None:
+    corpus.films({f"film{k}": [Picture(n, film=k) for n in range(200)] for k in range(9)})
+    corpus.make()
+    whole = corpus.bytes()
+    command = [sys.executable, "-m", "mhmd.worker"]
+    job = Job(STAGE.module, DedupConfig().model_dump_json(), corpus.where, tuple(f"film{k}" for k in range(9)))
+    for written in (2, 12):
+        for path in whole:
+            Path(path).unlink()
+        with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True) as process:
+            assert process.stdin
+            process.stdin.write(f"{job.to_json()}\ncorpus\n")
+            process.stdin.flush()
+            while sum(Path(path).exists() for path in whole) < written and process.poll() is None:
+                time.sleep(0.0005)
+            process.kill()
+        assert corpus.make().count("failed") == 0
+        assert corpus.bytes() == whole
