@@ -138,7 +138,7 @@ def _workspace(data: Path) -> None:
     rng = np.random.default_rng(1)
     values = hashes(FRAMES)
     storage = Storage(str(data))
-    blank = {"string": "", "float64": 0.0, "bool": False, "list<int32>": None, "binary[96]": bytes(96)}
+    blank = {"string": "", "float64": 0.0, "bool": False, "list<int32>": None, "binary[96]": bytes(range(96))}
 
     def table(record: type[Record], rows: int, columns: dict[str, Any]) -> pa.Table:  # Any: Arrow's arrays
         schema = schema_of(record)
