@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
+from mhmd import groups
 from mhmd.build import How, build
 from mhmd.commands import register, say_labels, say_template
 from mhmd.entries import LabelEntry, SplitEntry
@@ -32,16 +34,16 @@ from mhmd.parameters import (
     Out,
     RecipeFile,
     Shards,
+    SheetFile,
     SplitName,
     Splits,
     StallS,
     Template,
     Workers,
     Worst,
-    WorstSheet,
 )
 from mhmd.recipe import load_recipe
-from mhmd.records import Mask
+from mhmd.records import Mask, Verdict
 from mhmd.report import Reporter, print_table, reporter
 from mhmd.stage import AnyStage, Where
 from mhmd.stages import ORDER, stage
@@ -77,7 +79,7 @@ def _register(verb: AnyStage) -> None:
         stall_s: StallS = 600,
         memory_bytes: MemoryBytes = 0,
         worst: Worst = 200,
-        sheet: WorstSheet = None,
+        sheet: SheetFile = None,
         log: Log = "auto",
         template: Template = None,
         options: dict[str, Any] | None = None,  # Any: knobs of any type
@@ -105,9 +107,7 @@ def _register(verb: AnyStage) -> None:
             if verb.name == "label":
                 say_labels(shown, where, made.films)
             if sheet is not None:
-                from mhmd.parsing.sheet import worst_sheet
-
-                sheet.write_bytes(worst_sheet(data, made.films, worst))
+                sheet.write_bytes(_sheet(verb, data, made.films, worst))
                 shown.say(f"wrote {sheet}")
         _exit(not made.is_whole)
 
@@ -120,10 +120,19 @@ def _register(verb: AnyStage) -> None:
         "template": verb.name == "label",
         "device": verb.gpus > 0,
         "worst": Mask in verb.writes,
-        "sheet": Mask in verb.writes,
+        "sheet": Mask in verb.writes or Verdict in verb.writes,
     }
     hidden = tuple(name for name, needed in reads.items() if not needed)
     app.command(verb.name)(with_knobs(verb.config, run, hidden))
+
+
+def _sheet(verb: AnyStage, data: str, films: Sequence[str], worst: int) -> bytes:
+    """What to look at first of what a stage made."""
+    if Verdict in verb.writes:
+        return groups.sheet(data)
+    from mhmd.parsing.sheet import worst_sheet
+
+    return worst_sheet(data, films, worst)
 
 
 for _name in ORDER:
@@ -198,6 +207,9 @@ def show_command(
     found = show(data, frame_or_film)
     for table, row in found.items():
         print_table(table, ("column", "value"), [(name, str(value)) for name, value in row.items()])
+    if group := groups.group_of(data, frame_or_film):
+        rows = [(each.frame_id, "kept" if each.distance is None else each.distance) for each in group]
+        print_table("the same picture", ("frame", "bits from the kept one"), rows)
     if save is not None:
         save.mkdir(parents=True, exist_ok=True)
         for suffix, picture in pictures(data, found).items():

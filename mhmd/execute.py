@@ -118,7 +118,8 @@ def processes(job: Job, units: Sequence[str], *, workers: int, watchdog: Watchdo
     waiting = deque(units)
     workers = min(workers, len(job.gpus)) if job.gpus else workers
     messages: queue.Queue[tuple[_Child, dict[str, Any] | None]] = queue.Queue()  # Any: JSON
-    children = [_Child(job, messages, workers, number) for number in range(min(workers, len(units)))]
+    count = min(workers, len(units))
+    children = [_Child(job, messages, count, number) for number in range(count)]
     try:
         for child in children:
             child.give(waiting.popleft())

@@ -1,8 +1,7 @@
-"""Perceptual hashes of pictures, and which of them are near each other."""
+"""Perceptual hashes of pictures; `mhmd.hamming` finds which of them are near each other."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -15,10 +14,6 @@ FLAT_STD = 2.0
 ROUNDING = 0.6
 """Cosine coefficients (orthonormal) of a 32×32 thumbnail that are nearer than this to their median owe their bit to
 chance: rounding to whole levels moves each by 0.29 (standard deviation), and this is twice that."""
-
-BLOCK_ROWS = 256
-BLOCK_COLUMNS = 1 << 14
-"""One block of distances holds this many rows and columns: some 40 MB."""
 
 
 def phash(rgb: NDArray[np.uint8]) -> int | None:
@@ -42,29 +37,3 @@ def phash(rgb: NDArray[np.uint8]) -> int | None:
     if np.count_nonzero(np.abs(low - np.median(low)) < ROUNDING) > low.size // 2:
         return None
     return int(str(imagehash.phash(thumbnail)), 16)
-
-
-def pairs_within(
-    hashes: NDArray[np.uint64], radius: int, progress: Callable[[int, int], None] = lambda _done, _total: None
-) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.uint8]]:
-    """All pairs of hashes at Hamming distance `radius` or less: arrays i, j (i < j) and distance, ordered by i, then j.
-
-    Exact, in time proportional to the square of their number; memory holds one block and the pairs found.
-    """
-    import numpy as np
-
-    found: list[tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.uint8]]] = []
-    for row in range(0, len(hashes), BLOCK_ROWS):
-        progress(row, len(hashes))
-        rows = hashes[row : row + BLOCK_ROWS, None]
-        for column in range(row, len(hashes), BLOCK_COLUMNS):
-            distance = np.bitwise_count(rows ^ hashes[None, column : column + BLOCK_COLUMNS])
-            i, j = np.nonzero(distance <= radius)
-            upper = i + row < j + column
-            found.append((i[upper] + row, j[upper] + column, distance[i[upper], j[upper]]))
-    i, j, distance = (
-        np.concatenate([part[k] for part in found]) if found else np.empty(0, kind)
-        for k, kind in enumerate((np.int64, np.int64, np.uint8))
-    )
-    order = np.lexsort((j, i))
-    return i[order], j[order], distance[order]

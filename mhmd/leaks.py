@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +12,7 @@ from mhmd.blocks import blocks_of, copies, torn
 from mhmd.entries import FilmEntry, SplitEntry
 from mhmd.errors import DatasetError, MissingInput
 from mhmd.inputs import table_path
+from mhmd.measures.signature import BYTES, signatures_of
 from mhmd.named import read_manifest
 from mhmd.records import Frame, Verdict
 from mhmd.splits import SplitConfig
@@ -40,10 +43,8 @@ def leaks_of_dataset(
 ) -> list[str]:
     """What lies in two splits of a dataset, a line each; empty when nothing does.
 
-    Pictures are hashed as `extract` hashes frames; those within `radius` bits of each other are nearly the same. With
-    a films manifest titles of one group count as one. Raises DatasetError when the folder holds no dataset.
+    Pictures are looked at as `extract` looks at frames, and compared as `dedup` does, within `radius` bits. With a films manifest titles of one group count as one. Raises DatasetError when the folder holds no dataset.
     """
-    import pyarrow as pa
     import pyarrow.parquet as pq
 
     if not (out / "samples.parquet").is_file():
@@ -54,8 +55,7 @@ def leaks_of_dataset(
     lines = _torn_titles(rows)
     if films:
         lines += _torn_blocks("", read_manifest(FilmEntry, Where("", films=films)), _first_split(rows), config)
-    hashes = _hashed(out, rows, progress)
-    return lines + _near(rows.append_column("phash", pa.array(hashes, pa.uint64())), radius, progress)
+    return lines + _near(_looked_at(out, rows, progress), radius, progress)
 
 
 def leaks_of_workspace(
@@ -121,51 +121,75 @@ def _kept(storage: Storage, film: str, title: str, split: str) -> pa.Table:
 
     verdicts = storage.table(table_path(Verdict, film), ("frame_id", "kept"))
     kept = verdicts.filter(pc.field("kept"))["frame_id"].combine_chunks()
-    frames = storage.table(table_path(Frame, film), ("frame_id", "phash"))
+    frames = storage.table(table_path(Frame, film), ("frame_id", "phash", "signature"))
     frames = frames.filter(pc.is_in(frames["frame_id"], kept))
     constant = [pa.array([value] * len(frames), pa.string()) for value in (film, title, split)]
-    columns = [frames["frame_id"], *constant, frames["phash"]]
-    return pa.table(dict(zip(("key", "film_id", "title", "split", "phash"), columns, strict=True)))
+    columns = [frames["frame_id"], *constant, frames["phash"], frames["signature"]]
+    return pa.table(dict(zip(("key", "film_id", "title", "split", "phash", "signature"), columns, strict=True)))
 
 
-def _hashed(out: Path, rows: pa.Table, progress: Progress) -> list[int | None]:
-    """The phash of each sample's picture, read from the shards."""
+def _looked_at(out: Path, rows: pa.Table, progress: Progress) -> pa.Table:
+    """The rows with phash and signature of each sample's picture, read from the shards."""
+    import pyarrow as pa
+
+    shards = sorted(set(rows["shard"].to_pylist()))
+    seen: dict[str, tuple[int | None, bytes]] = {}
+    with ThreadPoolExecutor(os.cpu_count(), thread_name_prefix="look") as pool:
+        for number, found in enumerate(pool.map(lambda shard: _seen_in(out / shard), shards)):
+            seen |= found
+            progress(number + 1, len(shards), shards[number])
+    both = [seen.get(key, (None, bytes(BYTES))) for key in rows["key"].to_pylist()]
+    hashes, signatures = ([each[place] for each in both] for place in (0, 1))
+    rows = rows.append_column("phash", pa.array(hashes, pa.uint64()))
+    return rows.append_column("signature", pa.array(signatures, pa.binary(BYTES)))
+
+
+def _seen_in(shard: Path) -> dict[str, tuple[int | None, bytes]]:
+    """By key: phash and signature of the pictures in a shard."""
     import tarfile
 
     from mhmd.hashing import phash
+    from mhmd.measures import measure
     from mhmd.media.jpeg import decode_jpeg
 
-    hashes: dict[str, int | None] = {}
-    shards = sorted(set(rows["shard"].to_pylist()))
-    for number, shard in enumerate(shards):
-        with tarfile.open(out / shard) as tar:
-            for member in tar:
-                key, _, extension = member.name.partition(".")
-                file = tar.extractfile(member) if extension == "jpg" else None
-                if file is not None:
-                    hashes[key] = phash(decode_jpeg(file.read()))
-        progress(number + 1, len(shards), shard)
-    return [hashes.get(key) for key in rows["key"].to_pylist()]
+    found = {}
+    with tarfile.open(shard) as tar:
+        for member in tar:
+            key, _, extension = member.name.partition(".")
+            file = tar.extractfile(member) if extension == "jpg" else None
+            if file is not None:
+                picture = decode_jpeg(file.read())
+                found[key] = (phash(picture), measure(picture).signature)
+    return found
 
 
 def _near(rows: pa.Table, radius: int, progress: Progress) -> list[str]:
-    """The nearest pairs of frames that lie in different splits and within the radius, and how many there are."""
+    """The nearest pairs of frames in different splits that show the same, as dedup sees it, and how many there are."""
     import numpy as np
 
-    from mhmd.hashing import pairs_within
+    from mhmd.alike import ALIKE, judge
+    from mhmd.hamming import pairs_within
 
-    hashed = rows.filter(rows["phash"].is_valid())
-    first, second, distance = pairs_within(
-        hashed["phash"].to_numpy().astype(np.uint64), radius, lambda done, total: progress(done, total, "frames")
-    )
-    split: Any = hashed["split"].to_numpy()  # Any: text
-    apart = split[first] != split[second]
-    first, second, distance = first[apart], second[apart], distance[apart]
-    if not len(first):
+    hashed = rows.filter(rows["phash"].is_valid()).combine_chunks()
+    split: Any = hashed["split"].to_numpy(zero_copy_only=False)  # Any: text
+    signatures = signatures_of(hashed["signature"])
+    together = np.zeros(len(hashed), np.int32)
+    count, nearest = 0, list[tuple[int, int, int]]()
+    hashes = hashed["phash"].to_numpy().astype(np.uint64)
+    for pairs in pairs_within(hashes, radius, progress=lambda done, total: progress(done, total, "frames")):
+        apart = split[pairs.first] != split[pairs.second]
+        first, second, distance = (end[apart] for end in pairs)
+        codes = np.empty(len(first), np.uint8)
+        judge(first, second, signatures, together, codes)
+        alike = codes == ALIKE
+        count += int(alike.sum())
+        nearest += zip(distance[alike].tolist(), first[alike].tolist(), second[alike].tolist(), strict=True)
+        nearest = sorted(nearest)[:PAIRS_TOLD]
+    if not count:
         return []
     keys, titles = hashed["key"], hashed["title"]
-    lines = [f"{len(first)} pairs of frames in different splits are nearly the same (at most {radius} bits of 64)"]
-    for place in np.argsort(distance, kind="stable")[:PAIRS_TOLD].tolist():
-        ends = [f"{keys[int(end)]} ({split[end]}, {titles[int(end)]})" for end in (first[place], second[place])]
-        lines.append(f"{' and '.join(ends)}: {distance[place]} bits apart")
+    lines = [f"{count} pairs of frames in different splits are nearly the same (at most {radius} bits of 64)"]
+    for bits, *places in nearest:
+        ends = [f"{keys[end]} ({split[end]}, {titles[end]})" for end in places]
+        lines.append(f"{' and '.join(ends)}: {bits} bits apart")
     return lines

@@ -33,4 +33,7 @@ Template = Annotated[
     ),
 ]
 Worst = Annotated[int, typer.Option(min=1, help="With --sheet: so many frames, the least certain first.")]
-WorstSheet = Annotated[Path | None, typer.Option("--sheet", help="A JPEG to write the least certain masks to.")]
+SheetFile = Annotated[
+    Path | None,
+    typer.Option("--sheet", help="A JPEG of what to look at: dedup's largest groups, parse's least certain masks."),
+]

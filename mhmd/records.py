@@ -124,6 +124,9 @@ class Frame(Record):
     color_range: str = column("string", "limited or full")
     matrix_source: str = column("string", "tagged, guessed or manifest")
     phash: int | None = column("uint64", "imagehash.phash of the stored picture; null without structure", null=True)
+    signature: bytes = column(
+        "binary[96]", "means of CIELAB: L of 8×8 cells, a byte each in steps of 0.4; a, b of 4×4, signed, of 0.5"
+    )
     blend: float = column("float64", "how much it is a mix of the frames around it, as in a dissolve, 0 to 1")
     sharpness: float = column("float64", "variance of the Laplacian of luma at 256 px short side, (levels of 255)²")
     luma_mean: float = column("float64", "mean luma, 0 to 255")
@@ -164,7 +167,24 @@ class Verdict(Record):
     kept: bool = column("bool", "true for the one that is kept of its like")
     duplicate_of: str | None = column("string", "frame_id of the kept frame it repeats", null=True)
     distance: int | None = column("int32", "Hamming distance of the two phashes, 0 to 64", null=True)
-    rule: str | None = column("string", "what made it a duplicate: phash", null=True)
+    rule: str | None = column(
+        "string",
+        "of a duplicate `phash+signature`, which agree; of a kept frame what alone tells it from a better one that is "
+        "kept: `colour` or `light`; null when no such phash is near",
+        null=True,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Overlap(Record):
+    """How many frames two films share."""
+
+    TABLE: ClassVar[str] = "overlaps"
+    STAGE: ClassVar[str] = "dedup"
+    CORPUS: ClassVar[bool] = True
+    film_id: str = column("string", "the film; the first of the two by name")
+    other_film_id: str = column("string", "the other film")
+    frames: int = column("int64", "frames of both that are a kept frame and its duplicates, or duplicates of one frame")
 
 
 @dataclass(frozen=True, slots=True)
@@ -274,6 +294,6 @@ class SampleRow(SampleInfo):
     size_bytes: int = column("int64", "length of its members there, headers and padding counted")
 
 
-STORED: tuple[type[Record], ...] = (Film, Shot, Frame, Screening, Verdict, Label, Mask, Failure, FilmHash)
+STORED: tuple[type[Record], ...] = (Film, Shot, Frame, Screening, Verdict, Overlap, Label, Mask, Failure, FilmHash)
 DATASET: tuple[type[Record], ...] = (SampleRow,)
 """Tables of a workspace, and of a dataset."""

@@ -36,7 +36,12 @@ def sheet(data: str, film_id: str, count: int) -> bytes:
     for row in _rows(storage, film_id):
         groups.setdefault(row[0], []).append(row)
     names = sorted(groups, key=lambda name: (name != KEPT, name))
-    return _jpeg(_stacked([_group(storage, name, groups[name], spread(len(groups[name]), count)) for name in names]))
+    sections = []
+    for name in names:
+        shown = [groups[name][position] for position in spread(len(groups[name]), count)]
+        cells = [(f"{clock(time_s)}  {name}", ref) for _, time_s, ref in shown]
+        sections.append(section(storage, heading_of(name, len(groups[name]), len(shown)), cells))
+    return stacked(sections)
 
 
 def spread(total: int, count: int) -> list[int]:
@@ -60,11 +65,14 @@ def _rows(storage: Storage, film_id: str) -> list[Row]:
     return [(reason[row["frame_id"]] or KEPT, row["time_s"], row["ref"]) for row in frames if row["frame_id"] in reason]
 
 
-def _group(storage: Storage, name: str, rows: Sequence[Row], shown: Sequence[int]) -> Image:
-    """A heading and the thumbnails of one group."""
-    some = [rows[position] for position in shown]
-    heading = f"{name}: {len(rows)}" + (f", of which {len(some)} are shown" if len(some) < len(rows) else "")
-    return _grid(heading, [(f"{clock(time_s)}  {name}", _thumb(storage, ref)) for _, time_s, ref in some])
+def section(storage: Storage, heading: str, cells: Sequence[tuple[str, str]]) -> Image:
+    """A heading and thumbnails below it, each given by its caption and where its picture lies."""
+    return _grid(heading, [(caption, _thumb(storage, ref)) for caption, ref in cells])
+
+
+def heading_of(name: str, total: int, shown: int) -> str:
+    """What stands above so many of all frames of a kind."""
+    return f"{name}: {total}" + (f", of which {shown} are shown" if shown < total else "")
 
 
 def sheet_of_shots(storage: Storage, film_id: str, shots: Sequence[tuple[str, str | None]]) -> bytes:
@@ -73,7 +81,7 @@ def sheet_of_shots(storage: Storage, film_id: str, shots: Sequence[tuple[str, st
 
     blank = Image.new("RGB", (THUMB_PX, THUMB_PX // 2), "lightgray")
     thumbs = [(caption, blank if ref is None else _thumb(storage, ref)) for caption, ref in shots]
-    return _jpeg(_grid(f"{film_id}: shots and when they start; gray: no frame is stored", thumbs, caption_px=14))
+    return stacked([_grid(f"{film_id}: shots and when they start; gray: no frame is stored", thumbs, caption_px=14)])
 
 
 def _thumb(storage: Storage, ref: str) -> Image:
@@ -90,7 +98,7 @@ def _grid(heading: str, thumbs: Sequence[tuple[str, Image]], caption_px: int = 1
     """A heading, and pictures with a caption under each."""
     from PIL import Image, ImageDraw
 
-    tall = max(thumb.height for _, thumb in thumbs) + caption_px + 5 + GAP_PX
+    tall = max((thumb.height for _, thumb in thumbs), default=0) + caption_px + 5 + GAP_PX
     lines = -(-len(thumbs) // COLUMNS)
     grid = Image.new("RGB", (COLUMNS * (THUMB_PX + GAP_PX) + GAP_PX, LINE_PX + 2 * GAP_PX + lines * tall), "white")
     draw = ImageDraw.Draw(grid)
@@ -109,23 +117,19 @@ def clock(time_s: float) -> str:
     return f"{tenths // 36000}:{tenths // 600 % 60:02d}:{tenths // 10 % 60:02d}.{tenths % 10}"
 
 
-def _stacked(groups: Sequence[Image]) -> Image:
-    from PIL import Image
-
-    whole = Image.new("RGB", (groups[0].width, sum(group.height for group in groups)), "white")
-    top = 0
-    for group in groups:
-        whole.paste(group, (0, top))
-        top += group.height
-    return whole
-
-
-def _jpeg(picture: Image) -> bytes:
+def stacked(sections: Sequence[Image]) -> bytes:
+    """The JPEG of these one below the other."""
     import numpy as np
+    from PIL import Image
 
     from mhmd.media.jpeg import encode_jpeg
 
-    return encode_jpeg(np.asarray(picture), QUALITY)
+    whole = Image.new("RGB", (sections[0].width, sum(part.height for part in sections)), "white")
+    top = 0
+    for part in sections:
+        whole.paste(part, (0, top))
+        top += part.height
+    return encode_jpeg(np.asarray(whole), QUALITY)
 
 
 def _font(size: int) -> FreeTypeFont | ImageFont:

@@ -113,7 +113,9 @@ def show(data: str, frame_id: str) -> dict[str, dict[str, Any]]:
         if "frame_id" in {column.name for column in columns_of(record)} and storage.exists(name):
             rows = storage.table(name).filter(pc.field("frame_id") == frame_id).to_pylist()
             if rows:
-                found[record.TABLE] = rows[0]
+                found[record.TABLE] = {
+                    column: value.hex() if isinstance(value, bytes) else value for column, value in rows[0].items()
+                }
     if not found:
         raise MissingInput(
             f"no frame {frame_id!r} in {data}", wanted="a frame_id of its frames tables", do="look into DATA/frames"

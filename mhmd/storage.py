@@ -24,8 +24,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from fsspec.implementations.local import LocalFileSystem
 
-from mhmd.errors import DependencyError, MhmdError, StorageError, UsageError
-from mhmd.records import Record, columns_of
+from mhmd.errors import DependencyError, MhmdError, MissingInput, StorageError, UsageError
+from mhmd.records import STORED, Record, columns_of
 
 STAMP = "mhmd.stamp"
 PARTIAL = ".partial-"
@@ -35,7 +35,7 @@ ROW_GROUP_ROWS = 1 << 20
 def schema_of(record: type[Record]) -> pa.Schema:
     """The Arrow schema of a record."""
     lists = {"string": pa.string(), "int32": pa.int32(), "float64": pa.float64()}
-    types = {f"list<{name}>": pa.list_(of) for name, of in lists.items()}
+    types = {f"list<{name}>": pa.list_(of) for name, of in lists.items()} | {"binary[96]": pa.binary(96)}
     return pa.schema(
         [
             pa.field(c.name, types.get(c.arrow) or pa.type_for_alias(c.arrow), nullable=c.null)
@@ -171,9 +171,17 @@ class Storage:
             return None
 
     def table(self, name: str, columns: Sequence[str] | None = None) -> pa.Table:
-        """The rows of a Parquet file, without its stamps."""
-        with self.told(name, "read"), self.fs.open(self.path(name), "rb") as file:
-            table = pq.read_table(file, columns=None if columns is None else list(columns))
+        """The rows of a Parquet file, without its stamps. Raises MissingInput when it has no such column."""
+        with self.told(name, "read"), self.fs.open(self.path(name), "rb") as file, pq.ParquetFile(file) as parquet:
+            absent = sorted(set(columns or ()) - set(parquet.schema_arrow.names))
+            table = None if absent else parquet.read(None if columns is None else list(columns))
+        if table is None:
+            makers = [record.STAGE for record in STORED if posixpath.dirname(name) == record.TABLE]
+            raise MissingInput(
+                f"{self.path(name)} has no column {', '.join(absent)}",
+                wanted="a table that this version of mhmd made",
+                do=f"run `mhmd {makers[0]}` first" if makers else "make it again",
+            )
         return table.replace_schema_metadata(None)
 
     def stamp(self, name: str) -> Stamp | None:

@@ -40,7 +40,7 @@ print("HEAVY:", [name for name in {HEAVY!r} if name in sys.modules])
 def test_knobs_are_options_with_their_range() -> None:
     said = re.sub(r"[\s│]+", " ", mhmd("dedup", "--help").stdout)
     assert "--radius" in said
-    assert "[at least 0, at most 12] (default: 6)" in said
+    assert "[at least 0, at most 12] (default: 8)" in said
 
 
 @pytest.mark.parametrize(

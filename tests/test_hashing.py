@@ -1,15 +1,12 @@
-"""Hashes as imagehash gives them, and pairs against brute force."""
+"""Hashes as imagehash gives them."""
 
 import cv2
 import imagehash
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 from PIL import Image
 
-from mhmd import hashing
-from mhmd.hashing import pairs_within, phash
+from mhmd.hashing import phash
 from mhmd.media.jpeg import decode_jpeg, encode_jpeg
 from tests.films import scene_texture
 
@@ -51,26 +48,3 @@ def test_a_mere_gradient_has_no_hash(slope: tuple[int, int]) -> None:
     assert phash(gradient) is None
     gradient[100:200, 200:300] //= 2
     assert phash(gradient) is not None
-
-
-@given(st.lists(st.integers(0, 2**64 - 1) | st.integers(0, 15), max_size=40), st.integers(0, 64))
-def test_pairs_are_those_of_brute_force(values: list[int], radius: int) -> None:
-    expected = [
-        (i, j, (values[i] ^ values[j]).bit_count())
-        for i in range(len(values))
-        for j in range(i + 1, len(values))
-        if (values[i] ^ values[j]).bit_count() <= radius
-    ]
-    i, j, distance = pairs_within(np.array(values, np.uint64), radius)
-    assert [*zip(i.tolist(), j.tolist(), distance.tolist(), strict=True)] == expected
-
-
-def test_pairs_across_blocks() -> None:
-    count = hashing.BLOCK_COLUMNS + hashing.BLOCK_ROWS + 7
-    values = np.random.default_rng(0).integers(0, 2**64, count, np.uint64)
-    twins = [(3, count - 1), (hashing.BLOCK_ROWS - 1, hashing.BLOCK_ROWS), (5, hashing.BLOCK_COLUMNS)]
-    for first, second in twins:
-        values[second] = values[first] ^ np.uint64(0b101)
-    i, j, distance = pairs_within(values, 4)
-    assert [*zip(i.tolist(), j.tolist(), strict=True)] == sorted(twins)
-    assert distance.tolist() == [2, 2, 2]

@@ -33,7 +33,7 @@ def test_an_option_wins_over_the_recipe_and_the_recipe_over_the_default(tmp_path
     path = tmp_path / "r.toml"
     path.write_text("[dedup]\nradius = 3\n")
     recipe = load_recipe(path)
-    assert load_recipe(None).knobs("dedup", DedupConfig).radius == 6
+    assert load_recipe(None).knobs("dedup", DedupConfig).radius == 8
     assert recipe.knobs("dedup", DedupConfig, {"radius": None}).radius == 3
     assert recipe.knobs("dedup", DedupConfig, {"radius": 0}).radius == 0
 
@@ -41,7 +41,10 @@ def test_an_option_wins_over_the_recipe_and_the_recipe_over_the_default(tmp_path
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("[dedup]\nradios = 3\n", r"\[dedup\]: unknown knob 'radios'; wanted one of radius; did you mean 'radius'\?"),
+        (
+            "[dedup]\nradios = 3\n",
+            r"\[dedup\]: unknown knob 'radios'; wanted one of radius, within; did you mean 'radius'\?",
+        ),
         ("[dedupe]\nradius = 3\n", r"unknown table 'dedupe'.*did you mean \[dedup\]\?"),
         ("[dedup]\nradius = 13\n", r"\[dedup\]: radius = 13; wanted input should be less than or equal to 12"),
         ("[dedup]\nradius = 'x'\n", r"radius = 'x'; wanted input should be a valid integer"),

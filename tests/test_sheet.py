@@ -18,7 +18,7 @@ from mhmd.sheet import GAP_PX, LINE_PX, THUMB_PX, clock, sheet, spread
 from mhmd.status import findings
 from mhmd.storage import Storage, table_of
 
-BLANK: dict[str, Any] = {"string": "", "float64": 0.0, "bool": False, "list<int32>": None}
+BLANK: dict[str, Any] = {"string": "", "float64": 0.0, "bool": False, "list<int32>": None, "binary[96]": bytes(96)}
 
 
 def row(record: type[Record], **values: Any) -> Record:

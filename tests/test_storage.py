@@ -32,7 +32,7 @@ def test_every_record_has_a_schema_and_says_what_its_columns_are(record: type[Re
 
 
 def test_a_list_of_numbers_keeps_its_type_and_its_nulls(tmp_path: Path) -> None:
-    blank = {"string": "", "bool": False, "float64": 0.0, "list<int32>": None}
+    blank = {"string": "", "bool": False, "float64": 0.0, "list<int32>": None, "binary[96]": bytes(96)}
     values = {column.field: blank.get(column.arrow, 0) for column in columns_of(Frame)}
     storage = Storage(str(tmp_path))
     rows = [Frame(**values | {"subtitle_band": band}) for band in ((430, 470), None)]

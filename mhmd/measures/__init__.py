@@ -27,6 +27,7 @@ class Measures:
     chroma_mean: float
     chroma_p95: float
     off_tint: float
+    signature: bytes
     text: float
     subtitle_band: tuple[int, int] | None
 
@@ -35,6 +36,7 @@ def measure(rgb: NDArray[np.uint8]) -> Measures:
     """All measures of an RGB picture H×W×3, 0 to 255. Luma is that of BT.601."""
     from mhmd.measures import colour, subtitles, text
     from mhmd.measures.light import sharpness
+    from mhmd.measures.signature import signature
     from mhmd.media.jpeg import shrink
     from mhmd.media.opencv import cv2
 
@@ -54,6 +56,7 @@ def measure(rgb: NDArray[np.uint8]) -> Measures:
         chroma_mean=colour.chroma_mean(lab),
         chroma_p95=colour.chroma_p95(coarse),
         off_tint=colour.off_tint(coarse, colour.unclipped(coloured, coarse.shape[:2])),
+        signature=signature(lab),
         text=text.text(luma),
         subtitle_band=band and (int(band[0] * scale), min(rgb.shape[0], -int(-band[1] * scale // 1))),
     )

@@ -236,7 +236,7 @@ def run(inputs: Inputs, config: ExtractConfig, sink: Sink) -> None:
 
 STAGE = Stage(
     name="extract",
-    version=2,
+    version=3,
     config=ExtractConfig,
     scope="film",
     reads=(),

@@ -35,7 +35,7 @@ def stored(folder: Path, jpegs: list[bytes], film: str = "film") -> Storage:
     """A workspace that holds one film's frames."""
     storage = Storage(str(folder))
     sink = Sink(storage, film, (Film, Shot, Frame), "frames", lambda *_: None)
-    blank = {"string": "", "bool": False, "float64": 0.0, "list<int32>": None}
+    blank = {"string": "", "bool": False, "float64": 0.0, "list<int32>": None, "binary[96]": bytes(96)}
     for number, jpeg in enumerate(jpegs):
         values = {column.field: blank.get(column.arrow, 0) for column in columns_of(Frame)}
         frame_id = f"{film}_{number:010}"
