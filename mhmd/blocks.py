@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from mhmd.errors import ManifestError
 from mhmd.inputs import table_path
-from mhmd.records import Verdict
+from mhmd.records import Overlap
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -29,26 +29,14 @@ class Link:
 
 
 def shared_frames(storage: Storage, films: Iterable[str]) -> pa.Table:
-    """How many frames two films share: film_id, other_film_id (the later by name), frames. Films without verdicts none.
-
-    Counted are the frames of which dedup found that they repeat a kept one of another film.
-    """
+    """How many frames two films share, as dedup counts them: rows of `Overlap`. Films that it did not see have none."""
     import pyarrow as pa
-    import pyarrow.compute as pc
 
-    names = [table_path(Verdict, film) for film in films]
-    columns = ("film_id", "duplicate_of")
-    tables = [storage.table(name, columns).drop_null() for name in names if storage.exists(name)]
-    if not tables:
-        tables = [pa.table({name: pa.array([], pa.string()) for name in columns})]
-    both = pa.concat_tables(tables)
-    film, other = both["film_id"], film_of(both["duplicate_of"])
-    ordered = pc.less(film, other)
-    pairs = pa.table({"film_id": pc.if_else(ordered, film, other), "other_film_id": pc.if_else(ordered, other, film)})
-    counted = pairs.filter(pc.not_equal(film, other)).group_by(pairs.column_names).aggregate([([], "count_all")])
-    return counted.rename_columns([*pairs.column_names, "frames"]).sort_by(
-        [(name, "ascending") for name in pairs.column_names]
-    )
+    from mhmd.storage import schema_of
+
+    names = [table_path(Overlap, film) for film in films]
+    none = schema_of(Overlap).empty_table()
+    return pa.concat_tables([none, *(storage.table(name) for name in names if storage.exists(name))])
 
 
 def film_of(frame_ids: pa.ChunkedArray) -> pa.ChunkedArray:

@@ -43,7 +43,8 @@ def leaks_of_dataset(
 ) -> list[str]:
     """What lies in two splits of a dataset, a line each; empty when nothing does.
 
-    Pictures are looked at as `extract` looks at frames, and compared as `dedup` does, within `radius` bits. With a films manifest titles of one group count as one. Raises DatasetError when the folder holds no dataset.
+    Pictures are looked at as `extract` looks at frames, and compared as `dedup` does, within `radius` bits. With a
+    films manifest titles of one group count as one. Raises DatasetError when the folder holds no dataset.
     """
     import pyarrow.parquet as pq
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from types import MappingProxyType
 
@@ -15,8 +16,9 @@ from hypothesis import strategies as st
 
 from mhmd.blocks import Link, blocks_of, copies, links_of, shared_frames
 from mhmd.errors import ManifestError, RecipeError
+from mhmd.records import Overlap
 from mhmd.splits import SPLITS, SplitConfig, deal, forced_splits
-from mhmd.storage import Storage
+from mhmd.storage import Storage, table_of
 
 EVEN = SplitConfig(val_share=0.1, test_share=0.1)
 TITLES = [f"title {number}" for number in range(147)]
@@ -188,14 +190,12 @@ VERDICTS = [
 ]
 
 
-def test_shared_frames_are_counted_by_pair_of_films(tmp_path: Path) -> None:
+def test_shared_frames_are_those_that_dedup_counted(tmp_path: Path) -> None:
     storage = Storage(str(tmp_path))
-    for film in ("a", "b_x", "c"):
-        storage.write_table(f"verdicts/{film}.parquet", verdicts([row for row in VERDICTS if row[0] == film]))
-    assert shared_frames(storage, ["a", "b_x", "c", "unscreened"]).to_pylist() == [
-        {"film_id": "a", "other_film_id": "b_x", "frames": 2},
-        {"film_id": "b_x", "other_film_id": "c", "frames": 2},
-    ]
+    rows = [Overlap("a", "b_x", 4), Overlap("a", "c", 2)]
+    storage.write_table("overlaps/a.parquet", table_of(Overlap, rows))
+    storage.write_table("overlaps/b_x.parquet", table_of(Overlap, []))
+    assert shared_frames(storage, ["a", "b_x", "unscreened"]).to_pylist() == [asdict(row) for row in rows]
     assert shared_frames(storage, ["unscreened"]).num_rows == 0
 
 
