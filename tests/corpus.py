@@ -24,7 +24,7 @@ from mhmd.storage import Stamp, Storage, schema_of
 
 CLASSES = ("background", "hair", "body", "face", "clothes", "others")
 LABEL = (13, "During WWII", "China", "formal")
-BLANK = {pa.string(): "", pa.float64(): 0.0, pa.bool_(): False}
+BLANK = {pa.string(): "", pa.float64(): 0.0, pa.bool_(): False, pa.binary(96): bytes(96)}
 
 
 @dataclass(frozen=True)

@@ -51,7 +51,7 @@ def test_the_order_mixes_films_and_depends_on_seed_and_keys_alone() -> None:
 def assembled(corpus: Corpus, wanted: Wanted | None = None) -> tuple[pa.Table, dict[str, int]]:
     inputs = Inputs(STAGE, corpus.where, Storage(corpus.where.data), "corpus", corpus.films)
     found = assemble(inputs, Taxonomy.of(inputs.rows(LabelName)), wanted or Wanted())
-    return found.rows, dict(found.left_out)
+    return found.rows, {reason: count for reason, count in found.left_out.items() if count}
 
 
 def test_each_kept_frame_is_a_sample_with_all_that_is_known(tmp_path: Path) -> None:
@@ -91,17 +91,25 @@ def test_frames_without_a_label_or_without_persons_stay_out_if_asked(tmp_path: P
     [
         (Verdict, "the verdicts are not of the frames that pass screening now", "mhmd dedup"),
         (Label, "the labels do not cover all kept frames", "mhmd label"),
-        (Mask, "the masks do not cover all kept frames", "mhmd parse"),
     ],
 )
 def test_a_table_that_lacks_frames_names_its_command(
-    tmp_path: Path, record: type[Verdict | Label | Mask], found: str, command: str
+    tmp_path: Path, record: type[Verdict | Label], found: str, command: str
 ) -> None:
     corpus = make_corpus(tmp_path)
     corpus.write("film001", record, {"film_id": "film001", "frame_id": corpus.keys("film001")[:3]}, 3)
     with pytest.raises(MissingInput, match=found) as raised:
         assembled(corpus)
     assert command in str(raised.value)
+
+
+def test_a_frame_without_a_mask_stays_out_and_is_counted(tmp_path: Path) -> None:
+    corpus = make_corpus(tmp_path)
+    keys, parser = corpus.keys("film001"), "selfie-multiclass"
+    corpus.write("film001", Mask, {"film_id": "film001", "frame_id": keys[:3], "parser": parser}, 3)
+    rows, left_out = assembled(corpus)
+    assert keys[3] not in rows["key"].to_pylist()
+    assert (rows.num_rows, left_out) == (11, {"no mask": 1})
 
 
 def test_masks_of_two_parsers_and_titles_without_a_split_are_told(tmp_path: Path) -> None:
