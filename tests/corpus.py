@@ -16,7 +16,7 @@ from mhmd.inputs import table_path
 from mhmd.make import make_unit
 from mhmd.media.jpeg import encode_jpeg
 from mhmd.parsing.mask import encode_mask
-from mhmd.records import Film, Frame, Label, Mask, Record, Screening, Shot, Verdict
+from mhmd.records import Film, Frame, Label, Mask, Overlap, Record, Screening, Shot, Verdict
 from mhmd.splits import SPLITS
 from mhmd.stage import CORPUS, Where
 from mhmd.stages.shard import STAGE, ShardConfig
@@ -137,6 +137,7 @@ def _write_film(corpus: Corpus, film: str, refs: dict[str, list[str]]) -> None:
     corpus.write(film, Shot, {"film_id": film}, 1)
     corpus.write(film, Frame, {**both, **whole, "time_s": times, "ref": refs["frames"]})
     corpus.write(film, Screening, both)
+    corpus.write(film, Overlap, {}, 0)
     corpus.write(film, Verdict, {**both, "kept": [True] * corpus.frames})
     corpus.labels(film)
     shares = {"person_share": np.linspace(0, 1, corpus.frames), "parser": "selfie-multiclass"}
