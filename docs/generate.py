@@ -9,8 +9,8 @@ import click
 import typer
 
 from mhmd.cli import app
+from mhmd.commands.options import describe
 from mhmd.entries import MANIFESTS
-from mhmd.options import describe
 from mhmd.recipe import VERBS, knobs_of
 from mhmd.records import DATASET, STORED, Record, columns_of
 

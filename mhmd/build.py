@@ -11,12 +11,13 @@ from mhmd.entries import FilmEntry, LabelEntry
 from mhmd.errors import MissingInput, UsageError
 from mhmd.execute import Watchdog
 from mhmd.make import Made, Report, make, out_of
-from mhmd.named import known_films, read_manifest
+from mhmd.manifest.named import known_films, read_manifest
 from mhmd.recipe import Recipe
-from mhmd.splits import SPLITS, SplitConfig, deal, forced_splits
+from mhmd.splits import SPLITS
+from mhmd.splits.deal import SplitConfig, deal, forced_splits
+from mhmd.splits.titles import labels_of_titles, links_of_titles
 from mhmd.stage import AnyStage, Where
 from mhmd.stages import ORDER, stage
-from mhmd.titles import labels_of_titles, links_of_titles
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,9 +71,9 @@ def build(
 
 
 def _check_manifests(where: Where) -> None:
-    from mhmd.joining import unknown_films
+    from mhmd.labels.join import unknown_films
+    from mhmd.manifest.tabular import refuse
     from mhmd.storage import Storage
-    from mhmd.tabular import refuse
 
     labels = read_manifest(LabelEntry, where)
     refuse(where.labels, unknown_films(labels, known_films(where, Storage(where.data))))
@@ -108,7 +109,7 @@ def split(where: Where, config: SplitConfig) -> Dealt:
     The workspace, where there is one, says which titles share frames and which labels they have. Raises ManifestError
     when titles that belong together are in several splits already, nothing is written then.
     """
-    from mhmd.manifest import read_splits, write_splits
+    from mhmd.manifest.read import read_splits, write_splits
 
     where = where.absolute()
     films = read_manifest(FilmEntry, where)

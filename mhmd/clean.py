@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from mhmd.entries import FilmEntry
 from mhmd.inputs import table_path
-from mhmd.named import read_manifest
+from mhmd.manifest.named import read_manifest
 from mhmd.records import STORED, Failure, Frame, Mask
 from mhmd.stage import Where
 

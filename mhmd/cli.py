@@ -11,16 +11,10 @@ from typing import Annotated, Any
 
 import typer
 
-from mhmd import groups
 from mhmd.build import How, build
-from mhmd.commands import register, say_labels, say_template
-from mhmd.entries import LabelEntry, SplitEntry
-from mhmd.errors import MhmdError, UsageError
-from mhmd.execute import Watchdog
-from mhmd.historynet.config import TrainConfig
-from mhmd.make import make
-from mhmd.options import with_knobs
-from mhmd.parameters import (
+from mhmd.commands.around import register, say_labels, say_template
+from mhmd.commands.options import with_knobs
+from mhmd.commands.parameters import (
     Data,
     Device,
     Films,
@@ -42,6 +36,11 @@ from mhmd.parameters import (
     Workers,
     Worst,
 )
+from mhmd.entries import LabelEntry, SplitEntry
+from mhmd.errors import MhmdError, UsageError
+from mhmd.execute import Watchdog
+from mhmd.historynet.config import TrainConfig
+from mhmd.make import make
 from mhmd.recipe import load_recipe
 from mhmd.records import Mask, Verdict
 from mhmd.report import Reporter, print_table, reporter
@@ -129,7 +128,9 @@ def _register(verb: AnyStage) -> None:
 def _sheet(verb: AnyStage, data: str, films: Sequence[str], worst: int) -> bytes:
     """What to look at first of what a stage made."""
     if Verdict in verb.writes:
-        return groups.sheet(data)
+        from mhmd.duplicates.groups import sheet
+
+        return sheet(data)
     from mhmd.parsing.sheet import worst_sheet
 
     return worst_sheet(data, films, worst)
@@ -202,12 +203,13 @@ def show_command(
         sheet.write_bytes(sheet_of(data, frame_or_film, count))
         typer.echo(f"wrote {sheet}")
         return
+    from mhmd.duplicates.groups import group_of
     from mhmd.status import pictures, show
 
     found = show(data, frame_or_film)
     for table, row in found.items():
         print_table(table, ("column", "value"), [(name, str(value)) for name, value in row.items()])
-    if group := groups.group_of(data, frame_or_film):
+    if group := group_of(data, frame_or_film):
         rows = [(each.frame_id, "kept" if each.distance is None else each.distance) for each in group]
         print_table("the same picture", ("frame", "bits from the kept one"), rows)
     if save is not None:

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any
 
 from mhmd.entries import FilmEntry, LabelEntry, SplitEntry
 from mhmd.errors import FilmMismatch, FilmMissing, MissingInput
-from mhmd.named import known_films, manifest_content, read_manifest
+from mhmd.manifest.named import known_films, manifest_content, read_manifest
+from mhmd.manifest.tabular import ROW
 from mhmd.records import STORED, FilmHash, Record
-from mhmd.tabular import ROW
 
 if TYPE_CHECKING:
     import pyarrow as pa

@@ -17,7 +17,7 @@ from mhmd.entries import FilmEntry
 from mhmd.errors import MissingInput, StorageError, UnitError, UsageError
 from mhmd.execute import EXECUTORS, Flaw, Job, Outcome, Progress, Watchdog
 from mhmd.inputs import Inputs, table_path
-from mhmd.named import read_manifest
+from mhmd.manifest.named import read_manifest
 from mhmd.records import STORED, Failure, Record
 from mhmd.sink import Sink, StoredProgress
 from mhmd.stage import CORPUS, AnyStage, Where

@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 from mhmd.config import Config
 from mhmd.errors import RecipeError, UsageError
 from mhmd.historynet.config import TrainConfig
-from mhmd.splits import SplitConfig
+from mhmd.splits.deal import SplitConfig
 from mhmd.stages import ORDER, stage
 
 C = TypeVar("C", bound=Config)

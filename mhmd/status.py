@@ -9,7 +9,7 @@ from mhmd.entries import FilmEntry, LabelEntry
 from mhmd.errors import MissingInput, UnitError
 from mhmd.inputs import table_path
 from mhmd.make import films_of, is_fresh, worked_on
-from mhmd.named import read_manifest
+from mhmd.manifest.named import read_manifest
 from mhmd.recipe import Recipe
 from mhmd.records import STORED, Failure, Film, Frame, Mask, Record, Screening, columns_of
 from mhmd.stage import AnyStage, Where

@@ -72,7 +72,7 @@ class Taxonomy:
 
     @classmethod
     def of(cls, table: pa.Table) -> Self:
-        """The taxonomy of rows of `LabelName`, as `mhmd.manifest.read_taxonomy` gives them."""
+        """The taxonomy of rows of `LabelName`, as `mhmd.manifest.read.read_taxonomy` gives them."""
         names = [column.name for column in columns_of(LabelName)]
         return cls(tuple(LabelName(**row) for row in table.select(names).to_pylist()))
 
@@ -148,8 +148,8 @@ class Taxonomy:
 def load_taxonomy(path: str | Path | None = None) -> Taxonomy:
     """The taxonomy of a Parquet or CSV file with the columns of `LabelName`; without a path MHMD's 42 labels.
 
-    Raises ManifestError as `mhmd.manifest.read_taxonomy` does.
+    Raises ManifestError as `mhmd.manifest.read.read_taxonomy` does.
     """
-    from mhmd.manifest import read_taxonomy
+    from mhmd.manifest.read import read_taxonomy
 
     return Taxonomy.of(read_taxonomy(path or resource("manifests/labels.parquet")))

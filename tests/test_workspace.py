@@ -21,15 +21,15 @@ from mhmd.build import split
 from mhmd.clean import clean, waste
 from mhmd.dataset.check import check
 from mhmd.errors import ManifestError, MissingInput, StorageError, UsageError
-from mhmd.label_counts import count, remarks, table
-from mhmd.leaks import leaks
+from mhmd.labels.counts import count, remarks, table
+from mhmd.labels.template import write_template
 from mhmd.make import make
 from mhmd.records import Frame, Label, Verdict
-from mhmd.splits import SplitConfig
+from mhmd.splits.deal import SplitConfig
+from mhmd.splits.leaks import leaks
 from mhmd.stages import stage
 from mhmd.status import status
 from mhmd.storage import Storage
-from mhmd.template import write_template
 from tests.films import Scene
 from tests.world import FILMS, World, made_units
 

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 from mhmd.entries import FilmEntry, SplitEntry
 from mhmd.errors import MissingInput
 from mhmd.records import Frame, Label, Mask, Record, SampleInfo, Screening, Verdict, columns_of
-from mhmd.tar import BLOCK_BYTES
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -124,6 +123,8 @@ def mixed(keys: Sequence[str], seed: int) -> list[int]:
 
 def tar_bytes(rows: pa.Table) -> list[int]:
     """How many bytes each sample takes in a tar at most."""
+    from mhmd.tar import BLOCK_BYTES
+
     totals = [JSON_BYTES + 3 * BLOCK_BYTES] * rows.num_rows
     for column in ("image_ref", "mask_ref"):
         sizes = [int(ref[ref.rindex(":") + 1 :]) for ref in rows[column].to_pylist()]
@@ -208,7 +209,7 @@ def _with_splits(rows: pa.Table, inputs: Inputs, left_out: dict[str, int]) -> pa
     import pyarrow as pa
     import pyarrow.compute as pc
 
-    from mhmd.blocks import copies
+    from mhmd.splits.blocks import copies
 
     films = inputs.rows(FilmEntry, columns=("film_id", "title"))
     titles = dict(zip(films["film_id"].to_pylist(), films["title"].to_pylist(), strict=True))

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from mhmd.errors import PictureError
+from mhmd.parsing.ontology import common_of_all
 
 if TYPE_CHECKING:
     import numpy as np
@@ -27,16 +28,24 @@ PALETTE = (
 )  # fmt: skip
 """RGB of each class."""
 
-CLOTHES = frozenset(
-    ("hat", "glove", "upper-clothes", "dress", "coat", "socks", "pants", "scarf", "skirt", "left-shoe", "right-shoe")
-)
-
 NEAR = 17.0
 """A colour so near to one of the palette (Euclidean, of 255 levels) is taken for it: half of what parts the two nearest
 in the palette."""
 
 GRAY_SPREAD = 12
 """Channels that differ no more than this everywhere are gray."""
+
+
+@dataclass(frozen=True, slots=True)
+class Palette:
+    """Who made the masks, and what their values mean."""
+
+    name: str
+    classes: tuple[str, ...]
+    common: tuple[str, ...]
+
+
+VOCABULARY = Palette(NAME, CLASSES, common_of_all(CLASSES))
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -79,3 +79,12 @@ def persons(figures: NDArray[np.uint8], faces: NDArray[np.uint8]) -> int:
         for of_one, counts in zip(faces_of, large, strict=True)
         if counts
     )
+
+
+def looked_up(values: NDArray[np.uint8], mask: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """The value of each pixel's class."""
+    import numpy as np
+
+    from mhmd.media.opencv import cv2
+
+    return cv2.LUT(mask, np.pad(values, (0, 256 - len(values)))).astype(np.uint8, copy=False)

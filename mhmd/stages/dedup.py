@@ -43,7 +43,7 @@ it by as much."""
 
 DUPLICATE = "phash+signature"
 TOLD_BY = (None, "colour", "light")
-"""What the rule of a duplicate is, and of a kept frame, by the codes of `mhmd.alike`."""
+"""What the rule of a duplicate is, and of a kept frame, by the codes of `mhmd.duplicates.alike`."""
 
 COMBINATIONS = 1 << 22
 """Pairs of films with a group in common that are held before they are added up."""
@@ -96,7 +96,7 @@ def verdicts(
     import pyarrow as pa
     import pyarrow.compute as pc
 
-    from mhmd.alike import choose
+    from mhmd.duplicates.alike import choose
     from mhmd.measures.signature import signatures_of
     from mhmd.storage import schema_of
 

@@ -141,7 +141,7 @@ def limited(found: Iterator[tuple[Still, bytes]], per_shot: int, per_film: int) 
 
 def frame_row(film_id: str, probe: Probe, still: Still, stored: Picture, ref: str) -> Frame:
     """The row of a stored frame. All is measured of the picture as stored, so that it can be measured again."""
-    from mhmd.hashing import phash
+    from mhmd.hashing.phash import phash
     from mhmd.measures import measure
 
     return Frame(

@@ -9,11 +9,11 @@ from mhmd.config import Config
 from mhmd.entries import LabelEntry, LabelName
 from mhmd.errors import MissingInput, UnitError
 from mhmd.inputs import Inputs
-from mhmd.joining import SOURCES, Extent, join, unknown_films
+from mhmd.labels.join import SOURCES, Extent, join, unknown_films
+from mhmd.manifest.tabular import refuse
 from mhmd.records import Film, Frame, Label, Shot
 from mhmd.sink import Sink
 from mhmd.stage import Stage
-from mhmd.tabular import refuse
 from mhmd.taxonomy import ATTRIBUTES, Taxonomy
 
 if TYPE_CHECKING:

@@ -12,9 +12,10 @@ from pydantic import Field, field_validator
 from mhmd.config import Config
 from mhmd.errors import FrameDamaged
 from mhmd.inputs import Inputs
-from mhmd.parsing.mask import encode_mask, persons, shares
-from mhmd.parsing.ontology import COMMON, kinds
+from mhmd.parsing.mask import encode_mask, looked_up
+from mhmd.parsing.ontology import kinds
 from mhmd.parsing.parser import PARSERS, Parser, Precision, licence_notice, load_parser
+from mhmd.parsing.row import mask_row
 from mhmd.records import Frame, Mask
 from mhmd.sink import Sink
 from mhmd.stage import Stage
@@ -23,13 +24,10 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from mhmd.parsing.engine import Parsing
     from mhmd.parsing.pipeline import Parsed
 
 GPU_BATCH = 256
 """Frames that a GPU parses at once; it changes the speed, not the masks."""
-COUNTED_PX = 320
-"""Long side of the mask in which persons are counted, or up to twice as much."""
 NAMES = ", ".join(PARSERS)
 
 
@@ -84,58 +82,16 @@ class Made:
     error: FrameDamaged | None = None
 
 
-def mask_row(film_id: str, frame_id: str, parser: Parser, parsing: Parsing) -> Mask:
-    """What is stored of a frame's parsing beside its mask; where the mask lies is not known yet."""
-    import numpy as np
-
-    own = shares(parsing.mask, len(parser.classes))
-    common = [float(own[[name == of for of in parser.common]].sum()) for name in COMMON]
-    person, clothes, face = (
-        np.array([name in some for name in names], np.uint8)
-        for names, some in (
-            (parser.classes, parser.person),
-            (parser.classes, parser.clothes),
-            (parser.common, ("face",)),
-        )
-    )
-    step = max(1, max(parsing.mask.shape) // COUNTED_PX)
-    coarse = np.ascontiguousarray(parsing.mask[::step, ::step])
-    return Mask(
-        film_id=film_id,
-        frame_id=frame_id,
-        ref="",
-        parser=parser.name,
-        classes=parser.classes,
-        person_share=float(person @ own),
-        clothes_share=float(clothes @ own),
-        confidence=parsing.confidence,
-        class_shares=tuple(own.tolist()),
-        common_shares=tuple(common),
-        persons=persons(_looked_up(person, coarse), _looked_up(face, coarse)),
-        looks=parsing.looks,
-        disagreement=None,
-    )
-
-
 def disagreement(parsers: Sequence[Parser], masks: Sequence[NDArray[np.uint8]]) -> float:
     """Share of the pixels to which two parsers give another kind of class, see `ontology.kinds`."""
     import numpy as np
 
     kind = kinds(parsers[0].common, parsers[1].common)
     one, other = (
-        _looked_up(np.array([kind[common] for common in parser.common], np.uint8), mask)
+        looked_up(np.array([kind[common] for common in parser.common], np.uint8), mask)
         for parser, mask in zip(parsers, masks, strict=True)
     )
     return float((one != other).mean())
-
-
-def _looked_up(values: NDArray[np.uint8], mask: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """The value of each pixel's class."""
-    import numpy as np
-
-    from mhmd.media.opencv import cv2
-
-    return cv2.LUT(mask, np.pad(values, (0, 256 - len(values)))).astype(np.uint8, copy=False)
 
 
 @lru_cache(maxsize=2)
@@ -160,10 +116,11 @@ def run(inputs: Inputs, config: ParseConfig, sink: Sink) -> None:
             return Made(
                 error=FrameDamaged(f"frame {parsed.frame['frame_id']}: {error.found}", wanted=error.wanted, do=error.do)
             )
-        row = mask_row(inputs.unit, parsed.frame["frame_id"], parsers[0], parsed.parsings[0])
+        first = parsed.parsings[0]
+        row = mask_row(inputs.unit, parsed.frame["frame_id"], parsers[0], first.mask, first.confidence, first.looks)
         if config.second:
             row = replace(row, disagreement=disagreement(parsers, [parsing.mask for parsing in parsed.parsings]))
-        return Made(row, encode_mask(parsed.parsings[0].mask))
+        return Made(row, encode_mask(first.mask))
 
     rows: list[Mask] = []
     made = pipeline(engines, frames, lambda frame: inputs.bytes(frame["ref"]), finish)

@@ -22,8 +22,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from mhmd.alike import ALIKE, judge
-from mhmd.hashing import phash
+from mhmd.duplicates.alike import ALIKE, judge
+from mhmd.hashing.phash import phash
 from mhmd.measures import measure
 from mhmd.media.jpeg import decode_jpeg, encode_jpeg, shrink
 from mhmd.report import print_table

@@ -87,7 +87,7 @@ def _alone(what: str, *words: object) -> dict[str, Any]:  # Any: JSON
 
 def join(count: int, radius: int) -> dict[str, float]:
     """Take all pairs of so many hashes, as they come."""
-    from mhmd.hamming import pairs_within
+    from mhmd.hashing.hamming import pairs_within
 
     values = hashes(count)
     for _ in pairs_within(values[:40_000], radius):  # compiles where nothing is kept yet

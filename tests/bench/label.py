@@ -16,7 +16,7 @@ import pyarrow as pa
 import pyarrow.compute
 
 from mhmd.entries import LabelEntry
-from mhmd.joining import Extent, join
+from mhmd.labels.join import Extent, join
 from mhmd.records import Film, Frame, Record, Shot
 from mhmd.report import print_table
 from mhmd.storage import Stamp, Storage, schema_of

@@ -102,11 +102,11 @@ def _answer(engine: Engine, square: Picture) -> None:
 def _stage(engine: Engine, jpegs: list[bytes]) -> int:
     """All that the stage does of frames but for reading and writing the tar; the number of masks' bytes."""
     from mhmd.parsing.mask import encode_mask
-    from mhmd.stages.parse import mask_row
+    from mhmd.parsing.row import mask_row
 
     def finish(parsed: object) -> int:
         parsing = parsed.parsings[0]  # type: ignore[attr-defined]  # Parsed
-        mask_row("film", "frame", engine.parser, parsing)
+        mask_row("film", "frame", engine.parser, parsing.mask, parsing.confidence, parsing.looks)
         return len(encode_mask(parsing.mask))
 
     return sum(pipeline([engine], range(len(jpegs)), jpegs.__getitem__, finish))

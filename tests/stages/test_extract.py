@@ -13,7 +13,7 @@ import pytest
 
 from mhmd.errors import FilmDamaged, FilmUnreadable, RecipeError
 from mhmd.execute import Job
-from mhmd.hashing import phash
+from mhmd.hashing.phash import phash
 from mhmd.inputs import table_path
 from mhmd.make import make_unit
 from mhmd.measures import measure

@@ -16,14 +16,14 @@ from hypothesis import strategies as st
 from mhmd.entries import LabelEntry
 from mhmd.errors import ManifestError
 from mhmd.inputs import Inputs
-from mhmd.joining import Extent, Paint, Rows, expanded
+from mhmd.labels.join import Extent, Paint, Rows, expanded
 from mhmd.make import make
+from mhmd.manifest.tabular import seconds
 from mhmd.records import Film, Label, Shot, columns_of
 from mhmd.sink import Sink
 from mhmd.stage import Where
 from mhmd.stages.label import STAGE, LabelConfig, label_frames, run
 from mhmd.storage import Storage, schema_of, table_of
-from mhmd.tabular import seconds
 from mhmd.taxonomy import Taxonomy, load_taxonomy
 
 TAXONOMY = load_taxonomy()

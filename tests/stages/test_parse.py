@@ -20,11 +20,12 @@ from mhmd.media.jpeg import decode_jpeg, encode_jpeg
 from mhmd.parsing.engine import Engine
 from mhmd.parsing.parser import load_parser
 from mhmd.parsing.pipeline import Parsed, pipeline
+from mhmd.parsing.row import mask_row
 from mhmd.records import Film, Frame, Shot, columns_of
 from mhmd.sink import Sink
 from mhmd.stage import Where
 from mhmd.stages import stage
-from mhmd.stages.parse import STAGE, ParseConfig, disagreement, mask_row
+from mhmd.stages.parse import STAGE, ParseConfig, disagreement
 from mhmd.storage import Storage
 
 FRAMES = ("astronaut", "coffee", "admiral")
@@ -204,7 +205,7 @@ def test_the_worst_masks_on_a_sheet(parsed: tuple[Storage, Made], tmp_path: Path
 def test_a_row_says_what_the_mask_is() -> None:
     parser = load_parser("selfie-multiclass", "cpu")
     (parsing,) = Engine(parser).parse([photograph("admiral")])
-    row = mask_row("film", "frame", parser, parsing)
+    row = mask_row("film", "frame", parser, parsing.mask, parsing.confidence, parsing.looks)
     assert row.person_share == pytest.approx(sum(row.class_shares[1:]))
     assert row.common_shares[5] == row.clothes_share == pytest.approx((parsing.mask == 4).mean())
     assert sum(row.common_shares) == pytest.approx(1)

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from mhmd.tabular import PROBLEMS_TOLD, Problem, flag, mask, numbers_of
+from mhmd.manifest.tabular import PROBLEMS_TOLD, Problem, flag, mask, numbers_of
 from mhmd.taxonomy import ATTRIBUTES, Taxonomy
 
 if TYPE_CHECKING:

@@ -14,10 +14,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mhmd.blocks import Link, blocks_of, copies, links_of, shared_frames
 from mhmd.errors import ManifestError, RecipeError
 from mhmd.records import Overlap
-from mhmd.splits import SPLITS, SplitConfig, deal, forced_splits
+from mhmd.splits import SPLITS
+from mhmd.splits.blocks import Link, blocks_of, copies, links_of, shared_frames
+from mhmd.splits.deal import SplitConfig, deal, forced_splits
 from mhmd.storage import Storage, table_of
 
 EVEN = SplitConfig(val_share=0.1, test_share=0.1)

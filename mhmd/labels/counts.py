@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from mhmd.entries import LabelName
 from mhmd.inputs import table_path
-from mhmd.named import read_manifest
+from mhmd.manifest.named import read_manifest
 from mhmd.records import Label, Verdict
 from mhmd.stage import Where
 from mhmd.taxonomy import Taxonomy

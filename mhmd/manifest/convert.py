@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 from mhmd.entries import MANIFESTS, FilmEntry, LabelEntry, LabelName, SplitEntry
 from mhmd.errors import ManifestError
+from mhmd.manifest.tabular import ROW, load
 from mhmd.records import Record, columns_of
-from mhmd.tabular import ROW, load
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -22,7 +22,7 @@ def convert(source: Path, target: Path, taxonomy: str = "") -> tuple[str, int]:
     empty taxonomy is that of MHMD. Raises ManifestError when it is none of these, or anything in it is wrong; nothing
     is written then.
     """
-    from mhmd.manifest import read_films, read_labels, read_splits, read_taxonomy, write_manifest
+    from mhmd.manifest.read import read_films, read_labels, read_splits, read_taxonomy, write_manifest
     from mhmd.resources import resource
 
     record = kind_of(source)

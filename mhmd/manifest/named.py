@@ -58,7 +58,7 @@ def _state(path: str) -> tuple[int, ...]:
 
 @lru_cache(maxsize=16)
 def _read(table: str, files: tuple[str, ...], states: tuple[tuple[int, ...], ...]) -> pa.Table:
-    from mhmd import manifest
+    from mhmd.manifest import read as manifest
 
     del states  # part of what the cache goes by
     if table == LabelEntry.TABLE:

@@ -1,7 +1,7 @@
 """Dealing titles to train, val and test: a title never lies in two splits, and never moves once dealt.
 
-What is dealt are blocks: titles that belong together (`mhmd.blocks`). The order is drawn from the seed and the titles'
-names alone, larger blocks first. Then
+What is dealt are blocks: titles that belong together (`mhmd.splits.blocks`). The order is drawn from the seed and the
+titles' names alone, larger blocks first. Then
 1. train gets blocks until it has every label, the label that fewest blocks have first, and of its blocks the one with
    most labels that are wanted;
 2. test and val in turn get blocks likewise as long as they have room, whichever is further below its share;
@@ -19,14 +19,14 @@ from typing import TYPE_CHECKING, Self
 
 from pydantic import Field, model_validator
 
-from mhmd.blocks import Link, blocks_of, refuse_torn
 from mhmd.config import Config
 from mhmd.errors import ManifestError
+from mhmd.splits import SPLITS
+from mhmd.splits.blocks import Link, blocks_of, refuse_torn
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-SPLITS = ("train", "val", "test")
 _FIRST_SERVED = ("train", "test", "val")
 
 

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from mhmd.buckets import BITS, Index, index_for, insert, look
-from mhmd.compiled import compiled, each, threads_for
+from mhmd.hashing.buckets import BITS, Index, index_for, insert, look
+from mhmd.hashing.compiled import compiled, each, threads_for
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -8,12 +8,12 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mhmd.delimited import encode_delimited
 from mhmd.entries import FilmEntry, LabelEntry, LabelName, SplitEntry
 from mhmd.errors import ManifestError
+from mhmd.manifest.delimited import encode_delimited
+from mhmd.manifest.tabular import ROW, Problem, flag, mask, read_rows, refuse
 from mhmd.records import columns_of
 from mhmd.splits import SPLITS
-from mhmd.tabular import ROW, Problem, flag, mask, read_rows, refuse
 from mhmd.taxonomy import ATTRIBUTES, Taxonomy
 
 if TYPE_CHECKING:

@@ -8,15 +8,15 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 
-from mhmd.convert import convert
 from mhmd.entries import MANIFESTS, FilmEntry, LabelEntry
 from mhmd.errors import ManifestError
-from mhmd.manifest import read_films, read_labels, read_splits, read_taxonomy, write_splits
+from mhmd.manifest.convert import convert
+from mhmd.manifest.read import read_films, read_labels, read_splits, read_taxonomy, write_splits
+from mhmd.manifest.tabular import ROW, load
 from mhmd.records import columns_of
 from mhmd.resources import resource
-from mhmd.splits import deal, forced_splits
+from mhmd.splits.deal import deal, forced_splits
 from mhmd.storage import schema_of
-from mhmd.tabular import ROW, load
 from mhmd.taxonomy import ATTRIBUTES
 
 TAXONOMY = read_taxonomy(resource("manifests/labels.parquet"))
@@ -338,6 +338,6 @@ def test_the_examples_are_valid_and_fit_each_other() -> None:
 
 
 def deal_of(films: pa.Table, existing: dict[str, str]) -> dict[str, str]:
-    from mhmd.splits import SplitConfig
+    from mhmd.splits.deal import SplitConfig
 
     return deal(films["title"].to_pylist(), forced=forced_splits(films), existing=existing, config=SplitConfig())

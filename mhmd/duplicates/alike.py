@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from mhmd.compiled import compiled, compiled_in_order, each, inlined, threads_for
-from mhmd.hamming import pairs_within
+from mhmd.hashing.compiled import compiled, compiled_in_order, each, inlined, threads_for
+from mhmd.hashing.hamming import pairs_within
 from mhmd.measures.signature import BYTES, COLOUR_GRID, COLOUR_STEP, LIGHT_BYTES, LIGHT_STEP
 
 if TYPE_CHECKING:

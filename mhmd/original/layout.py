@@ -135,7 +135,7 @@ def label_order(found: Found, table: Path | None, taxonomy: Taxonomy) -> tuple[d
 
 def _order_of(path: Path, taxonomy: Taxonomy) -> dict[int, int]:
     from mhmd.entries import IndexEntry
-    from mhmd.tabular import Problem, numbers_of, read_rows, refuse
+    from mhmd.manifest.tabular import Problem, numbers_of, read_rows, refuse
 
     rows = read_rows(path, IndexEntry)
     order: dict[int, int] = {}

@@ -8,16 +8,16 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mhmd.blocks import blocks_of, copies, torn
 from mhmd.entries import FilmEntry, SplitEntry
 from mhmd.errors import DatasetError, MissingInput
 from mhmd.inputs import table_path
+from mhmd.manifest.named import read_manifest
 from mhmd.measures.signature import BYTES, signatures_of
-from mhmd.named import read_manifest
 from mhmd.records import Frame, Verdict
-from mhmd.splits import SplitConfig
+from mhmd.splits.blocks import blocks_of, copies, torn
+from mhmd.splits.deal import SplitConfig
+from mhmd.splits.titles import links_of_titles
 from mhmd.stage import Where
-from mhmd.titles import links_of_titles
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -149,7 +149,7 @@ def _seen_in(shard: Path) -> dict[str, tuple[int | None, bytes]]:
     """By key: phash and signature of the pictures in a shard."""
     import tarfile
 
-    from mhmd.hashing import phash
+    from mhmd.hashing.phash import phash
     from mhmd.measures import measure
     from mhmd.media.jpeg import decode_jpeg
 
@@ -168,8 +168,8 @@ def _near(rows: pa.Table, radius: int, progress: Progress) -> list[str]:
     """The nearest pairs of frames in different splits that show the same, as dedup sees it, and how many there are."""
     import numpy as np
 
-    from mhmd.alike import ALIKE, judge
-    from mhmd.hamming import pairs_within
+    from mhmd.duplicates.alike import ALIKE, judge
+    from mhmd.hashing.hamming import pairs_within
 
     hashed = rows.filter(rows["phash"].is_valid()).combine_chunks()
     split: Any = hashed["split"].to_numpy(zero_copy_only=False)  # Any: text

@@ -9,9 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from mhmd import hamming
-from mhmd.buckets import bands_for
-from mhmd.hamming import pairs_within
+from mhmd.hashing import hamming
+from mhmd.hashing.buckets import bands_for
+from mhmd.hashing.hamming import pairs_within
 
 Found = list[tuple[int, int, int]]
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from mhmd.hashing import phash
+from mhmd.hashing.phash import phash
 from mhmd.media.jpeg import decode_jpeg, encode_jpeg
 from tests.films import scene_texture
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from mhmd.blocks import Link, links_of, shared_frames
 from mhmd.inputs import table_path
 from mhmd.records import Label
+from mhmd.splits.blocks import Link, links_of, shared_frames
 
 if TYPE_CHECKING:
     import pyarrow as pa

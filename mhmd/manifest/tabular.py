@@ -13,8 +13,8 @@ from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mhmd.delimited import HEADER_ROW, read_delimited
 from mhmd.errors import ManifestError
+from mhmd.manifest.delimited import HEADER_ROW, read_delimited
 from mhmd.records import Column, Record, columns_of
 
 if TYPE_CHECKING:

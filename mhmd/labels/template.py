@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from mhmd.entries import FilmEntry
 from mhmd.errors import MissingInput, UsageError
 from mhmd.inputs import table_path
-from mhmd.named import read_manifest
+from mhmd.manifest.named import read_manifest
 from mhmd.records import Frame, Screening, Shot
 from mhmd.sheet import clock, sheet_of_shots
 from mhmd.stage import Where
@@ -35,7 +35,7 @@ def write_template(where: Where, target: Path, only: Sequence[str] | None = None
     """
     import pyarrow as pa
 
-    from mhmd.manifest import write_manifest
+    from mhmd.manifest.read import write_manifest
     from mhmd.storage import Storage
 
     where = where.absolute()

@@ -6,13 +6,13 @@ import hashlib
 import re
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mhmd.errors import PictureError
 from mhmd.measures import Measures
-from mhmd.original import SPLIT_OF_SET, Found, Original, find, label_order
+from mhmd.original.layout import SPLIT_OF_SET, Found, Original, find, label_order
 from mhmd.parsing import cihp
 from mhmd.records import Film, Frame, Label, Mask, Shot
 from mhmd.sink import Sink
@@ -48,8 +48,7 @@ class Read:
     measures: Measures
     phash: int | None
     mask_png: bytes
-    shares: tuple[float, ...]
-    sure: float
+    mask: Mask
 
 
 def import_mhmd(
@@ -58,7 +57,7 @@ def import_mhmd(
     """Write the pictures of the original in `folder` into a workspace, and its films manifest `films.parquet`.
 
     Pictures keep their bytes; masks become class indices. A set is taken for one film, or each title of it where
-    `title` tells titles (see `mhmd.original.find`); without titles, its split is what the set's name says.
+    `title` tells titles (see `mhmd.original.layout.find`); without titles, its split is what the set's name says.
     `labels` names the order of their vectors. What cannot be used is left out and named. Raises DatasetError,
     ManifestError, UsageError before anything is written.
     """
@@ -158,7 +157,8 @@ class _Film:
             frame_id = f"{self._film_id}_{number:010d}"
             self._hash.update(read.source.path.name.encode() + b"\0" + hashlib.sha256(read.jpeg).digest())
             frames.append(self._frame(frame_id, number, read, self._frames.put(f"{frame_id}.jpg", read.jpeg)))
-            masks.append(self._mask(frame_id, read, self._masks.put(f"{frame_id}.png", read.mask_png)))
+            ref = self._masks.put(f"{frame_id}.png", read.mask_png)
+            masks.append(replace(read.mask, film_id=self._film_id, frame_id=frame_id, ref=ref))
             labels.append(self._label(frame_id, read.source.index))
         self._frames.rows(Frame, frames)
         self._masks.rows(Mask, masks)
@@ -202,19 +202,6 @@ class _Film:
             blend=0.0,
             ref=ref,
             **asdict(read.measures),
-        )
-
-    def _mask(self, frame_id: str, read: Read, ref: str) -> Mask:
-        share_of = dict(zip(cihp.CLASSES, read.shares, strict=True))
-        return Mask(
-            film_id=self._film_id,
-            frame_id=frame_id,
-            ref=ref,
-            parser=cihp.NAME,
-            classes=cihp.CLASSES,
-            person_share=1 - share_of["background"],
-            clothes_share=sum(share for name, share in share_of.items() if name in cihp.CLOTHES),
-            confidence=read.sure,
         )
 
     def _label(self, frame_id: str, index: int) -> Label:
@@ -267,10 +254,11 @@ class _Film:
 
 def _read(source: Original) -> Read | str:
     """A picture with its measures, or what is wrong with it."""
-    from mhmd.hashing import phash
+    from mhmd.hashing.phash import phash
     from mhmd.measures import measure
     from mhmd.media.jpeg import decode_jpeg
-    from mhmd.parsing.mask import encode_mask, shares
+    from mhmd.parsing.mask import encode_mask
+    from mhmd.parsing.row import mask_row
 
     name = f"{source.path.parent.name}/{source.path.name}"
     try:
@@ -281,6 +269,6 @@ def _read(source: Original) -> Read | str:
         return f"{name}: {error.found}; wanted {error.wanted}"
     if classes.mask.shape != rgb.shape[:2]:
         return f"{name}: is {rgb.shape[:2]}, and its mask {classes.mask.shape}"
-    part = tuple(shares(classes.mask, len(cihp.CLASSES)).tolist())
+    row = mask_row("", "", cihp.VOCABULARY, classes.mask, classes.sure)
     size = (rgb.shape[0], rgb.shape[1])
-    return Read(source, jpeg, size, measure(rgb), phash(rgb), encode_mask(classes.mask), part, classes.sure)
+    return Read(source, jpeg, size, measure(rgb), phash(rgb), encode_mask(classes.mask), row)

@@ -9,12 +9,12 @@ from typing import Annotated, Any
 import typer
 
 from mhmd.build import split as deal_splits
+from mhmd.commands.options import with_knobs
+from mhmd.commands.parameters import Data, Films, Log, RecipeFile, Splits, Workers
 from mhmd.errors import UsageError
-from mhmd.options import with_knobs
-from mhmd.parameters import Data, Films, Log, RecipeFile, Splits, Workers
 from mhmd.recipe import load_recipe
 from mhmd.report import Reporter, print_table, reporter
-from mhmd.splits import SplitConfig
+from mhmd.splits.deal import SplitConfig
 from mhmd.stage import Where
 
 
@@ -59,7 +59,7 @@ def check_command(
 ) -> None:
     """Check that a dataset holds what it says, or that nothing lies in two splits; exit code 1 with what is wrong."""
     from mhmd.dataset.check import check
-    from mhmd.leaks import leaks
+    from mhmd.splits.leaks import leaks
 
     if out is None and not splits:
         raise UsageError("no dataset", wanted="OUT, or --splits", do="name the dataset")
@@ -84,7 +84,7 @@ def manifest_command(
     taxonomy: Annotated[str, typer.Option(help="The labels that there are.", show_default="MHMD's 42")] = "",
 ) -> None:
     """Check a manifest and convert it, CSV as spreadsheets write it to Parquet for instance."""
-    from mhmd.convert import convert
+    from mhmd.manifest.convert import convert
 
     kind, rows = convert(source, target, taxonomy)
     typer.echo(f"wrote {target}: {kind}, {rows} rows")
@@ -122,7 +122,7 @@ def import_command(
     log: Log = "auto",
 ) -> None:
     """Take the original MHMD into a workspace: pictures as they are, masks as class indices, labels."""
-    from mhmd.importing import import_mhmd
+    from mhmd.original.importing import import_mhmd
 
     with reporter(log) as shown:
         result = import_mhmd(folder, data, labels, title, workers, shown.bar("import"))
@@ -135,7 +135,7 @@ def import_command(
 
 def say_template(where: Where, target: Path, only: Sequence[str] | None, limit: int) -> None:
     """Write a labels manifest to fill in, and say which files it wrote."""
-    from mhmd.template import write_template
+    from mhmd.labels.template import write_template
 
     for path in write_template(where, target, only, limit):
         typer.echo(f"wrote {path}")
@@ -143,7 +143,7 @@ def say_template(where: Where, target: Path, only: Sequence[str] | None, limit: 
 
 def say_labels(shown: Reporter, where: Where, films: Sequence[str]) -> None:
     """Show how many frames have each label."""
-    from mhmd.label_counts import HEAD, count, remarks, table
+    from mhmd.labels.counts import HEAD, count, remarks, table
 
     taxonomy, counted = count(where, films)
     shown.table("frames by label", HEAD, table(taxonomy, counted))

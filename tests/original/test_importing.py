@@ -15,11 +15,11 @@ from mhmd.build import split
 from mhmd.dataset.check import check
 from mhmd.entries import LabelName
 from mhmd.errors import DatasetError, ManifestError, UsageError
-from mhmd.importing import import_mhmd
 from mhmd.make import make
-from mhmd.original import find, label_order
+from mhmd.original.importing import import_mhmd
+from mhmd.original.layout import find, label_order
 from mhmd.parsing.cihp import CLASSES, PALETTE
-from mhmd.splits import SplitConfig
+from mhmd.splits.deal import SplitConfig
 from mhmd.stage import Where
 from mhmd.stages import stage
 from mhmd.storage import Storage

@@ -1,4 +1,4 @@
-"""Perceptual hashes of pictures; `mhmd.hamming` finds which of them are near each other."""
+"""Perceptual hashes of pictures; `mhmd.hashing.hamming` finds which of them are near each other."""
 
 from __future__ import annotations
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from mhmd.compiled import compiled, each, inlined, popcount, threads_for
+from mhmd.hashing.compiled import compiled, each, inlined, popcount, threads_for
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

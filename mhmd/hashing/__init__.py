@@ -1,0 +1,1 @@
+"""Perceptual hashes of pictures, and all pairs of them that are near each other."""
