@@ -54,6 +54,12 @@ def conv_relu(channels_in: int, channels_out: int, kernel: int = 3, stride: int 
     return nn.Sequential(SameConv(channels_in, channels_out, kernel, stride), nn.ReLU())
 
 
+def convs_relu(count: int, channels_in: int, channels_out: int) -> nn.Sequential:
+    """So many times 3×3 convolution, ReLU; nothing at all for 0."""
+    ins = (channels_in, *[channels_out] * count)
+    return nn.Sequential(*(conv_relu(ins[number], channels_out) for number in range(count)))
+
+
 def conv_relu_norm(channels_in: int, channels_out: int, momentum: float, stride: int = 1) -> nn.Sequential:
     """3×3 convolution, ReLU, then batch norm; `momentum` is torch's, 1 minus Keras'."""
     return nn.Sequential(
