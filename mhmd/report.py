@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from rich.progress import Progress as Bars
     from rich.table import Table
 
-    from mhmd.historynet.train import Event as Step
+    from mhmd.historynet.events import Event as Step
 
 PLAIN_EVERY_STEPS = 20
 PLAIN_EVERY_S = 30.0
