@@ -4,22 +4,21 @@ from __future__ import annotations
 
 import os
 import sys
-from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 import typer
 
 from mhmd.build import How, build
 from mhmd.build import split as deal_splits
+from mhmd.cli_training import register
 from mhmd.entries import LabelEntry, SplitEntry
 from mhmd.errors import MhmdError, UsageError
 from mhmd.execute import Watchdog
-from mhmd.historynet.config import TrainConfig
 from mhmd.make import make
-from mhmd.options import with_knobs
+from mhmd.options import Log, RecipeFile, with_knobs
 from mhmd.recipe import load_recipe
-from mhmd.report import LogFormat, Reporter, print_table, reporter
+from mhmd.report import Reporter, print_table, reporter
 from mhmd.splits import SplitConfig
 from mhmd.stage import AnyStage, Where
 from mhmd.stages import ORDER, stage
@@ -32,7 +31,6 @@ app = typer.Typer(
     rich_markup_mode="rich",
 )
 
-RecipeFile = Annotated[str | None, typer.Argument(help="A recipe (TOML); its values hold where no option is given.")]
 Data = Annotated[str, typer.Option(help="The workspace: a folder or an fsspec URL.")]
 Out = Annotated[str, typer.Option(help="The dataset: a folder of shards.")]
 Films = Annotated[str, typer.Option(help="The films manifest (Parquet or CSV); only its films are worked on.")]
@@ -40,15 +38,10 @@ Labels = Annotated[str, typer.Option(help="The labels manifest (Parquet or CSV).
 Splits = Annotated[str, typer.Option(help="The splits manifest (Parquet or CSV), made by `mhmd split`.")]
 On = Annotated[str, typer.Option(help="serial, processes or ray.")]
 Workers = Annotated[int, typer.Option(min=1, help="Units made at the same time.", show_default="all cores")]
-Device = Annotated[str, typer.Option(help="auto, cpu or cuda.")]
 Only = Annotated[list[str] | None, typer.Option(help="Only this film; may be repeated.", metavar="FILM_ID")]
 Limit = Annotated[int, typer.Option(min=0, help="No more than so many films, the first by name; 0 = all.")]
 StallS = Annotated[float, typer.Option(min=1, help="A unit without progress for so long is ended (s).")]
 MemoryBytes = Annotated[int, typer.Option(min=0, help="A unit that needs more is ended (bytes); 0 = no limit.")]
-Log = Annotated[LogFormat, typer.Option("--log-format", help="auto: bars on a terminal, plain lines elsewhere.")]
-Model = Annotated[Path, typer.Argument(help="A checkpoint: RUN/model.safetensors.")]
-SplitName = Literal["train", "val", "test"]
-Shards = Annotated[str, typer.Option(help="The dataset that `mhmd shard` made.")]
 CORES = os.cpu_count() or 1
 
 
@@ -207,53 +200,7 @@ def show_command(
             typer.echo(f"wrote {save / (frame_or_film + suffix)}")
 
 
-def _train(
-    recipe: RecipeFile = None,
-    shards: Shards = "out",
-    run: Annotated[Path, typer.Option(help="The folder of checkpoints, metrics and samples.")] = Path("run"),
-    device: Device = "auto",
-    log: Log = "auto",
-    options: dict[str, Any] | None = None,  # Any: knobs of any type
-) -> None:
-    """Train HistoryNet on a dataset; a run that was cut off goes on where it was."""
-    from mhmd.historynet.train import train
-
-    config = load_recipe(recipe).knobs("train", TrainConfig, options)
-    with reporter(log) as shown:
-        result = train(shards, run, config, device=device, report=shown.training())
-        shown.say(f"{result.checkpoint}: step {result.step}")
-    _exit(result.stopped_by is not None)
-
-
-app.command("train")(with_knobs(TrainConfig, _train))
-
-
-@app.command("evaluate")
-def evaluate_command(
-    model: Model,
-    shards: Shards = "out",
-    split: Annotated[SplitName, typer.Option(help="The split to evaluate on.")] = "test",
-    device: Device = "auto",
-) -> None:
-    """Measure a model on a split: PSNR, SSIM, ab error, beside those of gray."""
-    from mhmd.historynet.metrics import evaluate
-
-    scores = evaluate(model, shards, split, device=device)
-    print_table(f"{model} on {split} of {shards}", ("measure", "value"), list(asdict(scores).items()))
-
-
-@app.command("colorize")
-def colorize_command(
-    model: Model,
-    pictures: Annotated[list[Path], typer.Argument(help="Pictures of any size, gray or in colour.")],
-    out: Annotated[Path, typer.Option(help="The folder for the coloured PNGs.")] = Path("colored"),
-    device: Device = "auto",
-) -> None:
-    """Colour pictures; each keeps its own luminance."""
-    from mhmd.historynet.colorize import colorize
-
-    for path in colorize(model, pictures, out, device):
-        typer.echo(f"wrote {path}")
+register(app)
 
 
 @app.command("demo")

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Sequence
-from typing import Any, Literal, get_args, get_origin
+from typing import Annotated, Any, Literal, get_args, get_origin
 
 import typer
 from pydantic.fields import FieldInfo
 
 from mhmd.config import Config
+from mhmd.report import LogFormat
 
+RecipeFile = Annotated[str | None, typer.Argument(help="A recipe (TOML); its values hold where no option is given.")]
+Log = Annotated[LogFormat, typer.Option("--log-format", help="auto: bars on a terminal, plain lines elsewhere.")]
+"""Options that commands share."""
 BOUNDS = {"ge": "at least", "gt": "above", "le": "at most", "lt": "below"}
 
 

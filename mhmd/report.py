@@ -82,9 +82,9 @@ class Reporter:
 
         return advance
 
-    def training(self) -> Callable[[Step], None]:
-        """What the events of training go to: a bar for the steps, a line for everything else."""
-        advance = self.bar("train")
+    def training(self, name: str) -> Callable[[Step], None]:
+        """What the events of a training go to: a bar for the steps, a line for everything else."""
+        advance = self.bar(name)
 
         def report(event: Step) -> None:
             if self._format == "json":
@@ -93,7 +93,7 @@ class Reporter:
                 if self._bars or event.step % PLAIN_EVERY_STEPS == 0:
                     advance(event.step, event.steps, event.text)
             else:
-                self.say(f"train step {event.step}: {event.text}")
+                self.say(f"{name} step {event.step}: {event.text}")
 
         return report
 

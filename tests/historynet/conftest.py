@@ -66,7 +66,9 @@ def sample(number: int, split: str, height: int = 48, width: int = 80) -> Sample
     return Sample(jpeg.tobytes(), mask.tobytes(), info)
 
 
-def write_shards(folder: Path, train: int = 20, val: int = 5, a_shard: int = 8) -> str:
+def write_shards(
+    folder: Path, train: int = 20, val: int = 5, a_shard: int = 8, draw: Callable[[int, str], Sample] = sample
+) -> str:
     """Write a dataset and give its path."""
     folder.mkdir(parents=True)
     shards: dict[str, list[str]] = {}
@@ -77,7 +79,7 @@ def write_shards(folder: Path, train: int = 20, val: int = 5, a_shard: int = 8) 
             shards[split].append(f"{split}-{first // a_shard:06d}.tar")
             with tarfile.open(folder / shards[split][-1], "w") as tar:
                 for number in range(first, min(first + a_shard, count)):
-                    made = sample(number, split)
+                    made = draw(number, split)
                     rows.append(SampleRow(**asdict(made.info), shard=shards[split][-1]))
                     for name, data in members(made):
                         entry = tarfile.TarInfo(name)

@@ -1,32 +1,34 @@
 import json
-import os
 import random
-import signal
+import warnings
 from collections.abc import Callable
 from dataclasses import asdict, replace
 from pathlib import Path
 
 import cv2
+import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file
 
-from mhmd.errors import DatasetError, RecipeError, UsageError, WeightsError
-from mhmd.historynet import checkpoint, state
+from mhmd.errors import DatasetError, UsageError
+from mhmd.historynet import checkpoint
 from mhmd.historynet.checkpoint import read_about
 from mhmd.historynet.config import TrainConfig
 from mhmd.historynet.data import train_batches
 from mhmd.historynet.dataset import open_dataset
 from mhmd.historynet.device import fabric_on
 from mhmd.historynet.events import Event, TrainResult
-from mhmd.historynet.interrupt import stop_requests
 from mhmd.historynet.lab import scale_ab
-from mhmd.historynet.learners import new_learners
+from mhmd.historynet.learners import Average, new_learners
 from mhmd.historynet.losses import gradient_penalty, keras_kld
 from mhmd.historynet.metrics import evaluate
-from mhmd.historynet.model import Classes
+from mhmd.historynet.model import Classes, Generator
 from mhmd.historynet.steps import gradients
 from mhmd.historynet.train import train
+from mhmd.media.jpeg import encode_jpeg
+from mhmd.sample import Sample
+from tests.historynet.conftest import sample, write_shards
 
 Config = Callable[..., TrainConfig]
 
@@ -65,20 +67,24 @@ def test_colours_that_follow_from_lightness_are_learnt(shards: str, tmp_path: Pa
     assert any("random weights" in event.text for event in events if event.kind == "warning")
 
 
-def test_an_interrupted_run_goes_on_to_the_same_bits(shards: str, tmp_path: Path, tiny: Config) -> None:
-    config = tiny(steps=9, log_every=1, validate_every=4, checkpoint_every=5)
-    run_of(shards, tmp_path / "whole", config)
+def test_the_model_has_the_averaged_weights(shards: str, tmp_path: Path, tiny: Config) -> None:
+    run_of(shards, tmp_path, tiny(steps=4, ema=0.5, validate_every=4))
+    last, model = load_file(tmp_path / checkpoint.LAST), load_file(tmp_path / checkpoint.MODEL)
+    name = "colour.ab.convolution.weight"
+    assert torch.equal(model[f"generator.{name}"], last[f"average.{name}"])
+    assert not torch.equal(model[f"generator.{name}"], last[f"generator.{name}"])
+    statistics = "whole.convolutions.0.2.running_mean"
+    assert torch.equal(model[f"generator.{statistics}"], last[f"generator.{statistics}"])
 
-    def interrupt(event: Event) -> None:
-        if event.kind == "step" and event.step in (3, 7):
-            os.kill(os.getpid(), signal.SIGTERM if event.step == 3 else signal.SIGINT)
 
-    before = signal.getsignal(signal.SIGTERM)
-    stops = [train(shards, tmp_path / "parts", config, device="cpu", report=interrupt) for _ in range(3)]
-    assert [(stop.step, stop.stopped_by) for stop in stops] == [(3, "SIGTERM"), (7, "SIGINT"), (9, None)]
-    assert signal.getsignal(signal.SIGTERM) is before
-    for name in (checkpoint.LAST, checkpoint.MODEL, "metrics.jsonl", "samples/step-000008.png"):
-        assert (tmp_path / "parts" / name).read_bytes() == (tmp_path / "whole" / name).read_bytes(), name
+def test_an_average_moves_by_what_its_decay_leaves(tiny: Config) -> None:
+    generator = Generator(tiny(), Classes((2, 1, 1, 2), 2))
+    average, weight = Average(generator, 0.99), "colour.ab.convolution.bias"
+    for step, wanted in ((1, 9 / 11 * 4.0), (10_000, 9 / 11 * 4.0 + 0.01 * (4 - 9 / 11 * 4.0))):
+        with torch.no_grad():
+            generator.get_parameter(weight).fill_(4)
+        average.update(generator, step)
+        assert average.module.get_parameter(weight).tolist() == pytest.approx([wanted] * 2)
 
 
 def test_the_model_is_that_of_the_best_validation(shards: str, tmp_path: Path, tiny: Config) -> None:
@@ -97,36 +103,6 @@ def test_the_rate_falls_as_a_cosine(tiny: Config) -> None:
     config = tiny(learning_rate=1e-3, schedule="cosine")
     assert [config.rate_at(step, 8) for step in (0, 2, 4, 8)] == pytest.approx([1e-3, 0.8535534e-3, 0.5e-3, 0])
     assert tiny(learning_rate=1e-3).rate_at(7, 8) == 1e-3
-
-
-def test_lines_after_the_last_checkpoint_are_forgotten(shards: str, tmp_path: Path, tiny: Config) -> None:
-    config = tiny(steps=6, log_every=1, checkpoint_every=4)
-
-    def fall(event: Event) -> None:
-        if event.step == 6:
-            raise RuntimeError("the power is gone")
-
-    with pytest.raises(RuntimeError, match="power"):
-        train(shards, tmp_path, config, device="cpu", report=fall)
-    assert read_about(tmp_path / checkpoint.LAST).step == 4
-    with (tmp_path / "metrics.jsonl").open("a") as file:
-        file.write('{"step": 6, "split"')
-    run_of(shards, tmp_path, config)
-    assert [line["step"] for line in lines(tmp_path) if line["split"] == "train"] == [1, 2, 3, 4, 5, 6]
-
-
-def test_a_finished_run_is_fresh(shards: str, tmp_path: Path, tiny: Config) -> None:
-    first = run_of(shards, tmp_path, tiny())
-    written = (tmp_path / checkpoint.LAST).stat().st_mtime_ns
-    again = run_of(shards, tmp_path, tiny())
-    assert (again.fresh, again.step, again.checkpoint) == (True, 6, first.checkpoint)
-    assert (tmp_path / checkpoint.LAST).stat().st_mtime_ns == written
-
-
-def test_another_config_in_the_same_folder_is_named(shards: str, tmp_path: Path, tiny: Config) -> None:
-    run_of(shards, tmp_path, tiny(steps=1))
-    with pytest.raises(WeightsError, match=r"learning_rate = 0\.001; wanted 0\.002"):
-        run_of(shards, tmp_path, tiny(steps=1, learning_rate=2e-3))
 
 
 def test_losses_follow_from_the_seed(shards: str, tmp_path: Path, tiny: Config) -> None:
@@ -176,18 +152,6 @@ def test_each_network_gets_the_gradients_of_its_own_loss_alone(shards: str, tiny
         torch.testing.assert_close(mine.grad, theirs.grad, atol=1e-6, rtol=1e-4)
 
 
-def test_a_second_signal_acts_as_if_nobody_caught_it() -> None:
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # shells have it ignored in the background
-    try:
-        with stop_requests() as stop:
-            os.kill(os.getpid(), signal.SIGINT)
-            assert stop.signal == "SIGINT"
-            with pytest.raises(KeyboardInterrupt):
-                os.kill(os.getpid(), signal.SIGINT)
-    finally:
-        signal.signal(signal.SIGINT, before)
-
-
 def test_an_empty_val_split_means_no_validation(make_shards: Callable[..., str], tmp_path: Path, tiny: Config) -> None:
     events: list[Event] = []
     result = run_of(make_shards(val=0, train=4), tmp_path / "run", tiny(steps=2), events)
@@ -196,22 +160,56 @@ def test_an_empty_val_split_means_no_validation(make_shards: Callable[..., str],
     assert cv2.imread(str(tmp_path / "run" / "samples" / "step-000002.png")).shape == (4 * 32, 5 * 53, 3)
 
 
-def test_losses_that_are_not_finite_stop_training(shards: str, tmp_path: Path, tiny: Config) -> None:
-    with pytest.raises(RecipeError, match="loss generator is inf at step 1; wanted finite losses; lower learning_rate"):
-        run_of(shards, tmp_path, tiny(weight_ab=1e39, checkpoint_every=1))
-    assert not (tmp_path / checkpoint.LAST).exists()
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("variant", "knobs"),
+    [
+        ("full", {"width": 0.1, "learning_rate": 2e-3, "steps": 450, "weight_info": 0.0}),
+        ("ours", {"width": 0.05, "learning_rate": 3e-3, "steps": 600}),
+    ],
+)
+def test_sixteen_samples_are_learnt_by_heart(
+    tmp_path: Path, tiny: Config, variant: str, knobs: dict[str, float]
+) -> None:
+    """Pictures whose colour nothing tells but which picture it is."""
+    shards = write_shards(tmp_path / "out", train=16, val=0, draw=tinted)
+    common = {"framing": "squash", "batch": 16, "schedule": "cosine", "warmup_steps": 5, "beta_1": 0.9}
+    config = tiny(variant=variant, weight_critic=0.0, log_every=50, checkpoint_every=1000, **common, **knobs)
+    model = run_of(shards, tmp_path / "run", config).checkpoint
+    scores = evaluate(model, shards, "train", device="cpu", batch=16)
+    assert scores.ab_rmse < scores.neutral_ab_rmse / 10
 
 
-def test_weights_that_are_not_finite_are_not_written(shards: str, tmp_path: Path, tiny: Config) -> None:
-    run_of(shards, tmp_path, tiny(steps=1))
-    good = {name: (tmp_path / name).read_bytes() for name in (checkpoint.LAST, checkpoint.MODEL)}
-    about = read_about(tmp_path / checkpoint.LAST)
-    learners = new_learners(fabric_on("cpu", "float32"), tiny(), about.classes)
-    state.restore(tmp_path, learners)
-    next(learners.critic.module.parameters()).data[0] = float("nan")
-    with pytest.raises(RecipeError, match=r"critic\.layers\.0\.\S+ is not finite at step 2"):
-        state.save(tmp_path, learners, replace(about, step=2))
-    assert {name: (tmp_path / name).read_bytes() for name in good} == good
+def tinted(number: int, split: str) -> Sample:
+    """Soft light and one tint, both drawn by number."""
+    rng = np.random.default_rng(number)
+    light = cv2.resize(rng.uniform(60, 200, (3, 4)).astype(np.float32), (48, 32), interpolation=cv2.INTER_CUBIC)
+    bgr = (light[..., None] + rng.uniform(-50, 50, 3)).clip(0, 255).astype(np.uint8)
+    return replace(sample(number, split, 32, 48), jpeg=encode_jpeg(bgr[..., ::-1]))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("variant", ["full", "ours"])
+def test_compiled_code_loses_as_plain_code_does(shards: str, tmp_path: Path, tiny: Config, variant: str) -> None:
+    told = []
+    for name in ("plain", "compiled"):
+        config = tiny(variant=variant, steps=2, log_every=1, compile=name == "compiled")
+        with warnings.catch_warnings():  # of torch's own compiler, about itself
+            warnings.simplefilter("ignore")
+            run_of(shards, tmp_path / name, config)
+        told.append([line for line in lines(tmp_path / name) if line["split"] == "train"])
+    for plain, compiled in zip(*told, strict=True):
+        assert compiled == pytest.approx(plain, rel=1e-2, abs=1e-4)
+
+
+@pytest.mark.gpu
+@pytest.mark.parametrize("variant", ["full", "ours"])
+def test_a_gpu_trains_in_bfloat16_compiled(shards: str, tmp_path: Path, tiny: Config, variant: str) -> None:
+    config = tiny(variant=variant, width=0.1, steps=30, precision="bfloat16", compile=True, weight_critic=1e-3)
+    result = train(shards, tmp_path, config, device="cuda", report=lambda _: None)
+    assert result.step == 30
+    first, last = lines(tmp_path)[0], [line for line in lines(tmp_path) if line["split"] == "train"][-1]
+    assert last["ab"] < first["ab"]
 
 
 def test_what_cannot_be_trained_on_is_told(shards: str, tmp_path: Path, tiny: Config) -> None:
