@@ -197,7 +197,7 @@ def test_compiled_code_loses_as_plain_code_does(shards: str, tmp_path: Path, tin
         with warnings.catch_warnings():  # of torch's own compiler, about itself
             warnings.simplefilter("ignore")
             run_of(shards, tmp_path / name, config)
-        told.append([line for line in lines(tmp_path / name) if line["split"] == "train"])
+        told.append([line for line in lines(tmp_path / name) if line.pop("split") == "train"])
     for plain, compiled in zip(*told, strict=True):
         assert compiled == pytest.approx(plain, rel=1e-2, abs=1e-4)
 
