@@ -67,7 +67,7 @@ class _Reading:
     task: _Task
     bgr: Tensor
     mask: Tensor | None
-    done: Sequence[Future[DatasetError | None]]
+    done: Sequence[Future[DatasetError | int]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,8 +172,8 @@ def _begun(source: _Source, task: _Task, pool: ThreadPoolExecutor) -> _Reading:
     return _Reading(task, bgr, mask, done)
 
 
-def _read(source: _Source, task: _Task, slot: int, bgr: Tensor, mask: Tensor | None) -> DatasetError | None:
-    """Put one sample into its slot; what is wrong with it is given, not raised."""
+def _read(source: _Source, task: _Task, slot: int, bgr: Tensor, mask: Tensor | None) -> DatasetError | int:
+    """Put one sample into its slot, and give its highest class; what is wrong with it is given, too, not raised."""
     row, rows = task.rows[slot], source.rows
     key, width, height = rows.keys[row].as_py(), int(rows.sizes[row, 0]), int(rows.sizes[row, 1])
     try:
@@ -182,30 +182,32 @@ def _read(source: _Source, task: _Task, slot: int, bgr: Tensor, mask: Tensor | N
     except DatasetError as error:
         return error
     np.copyto(bgr[slot].numpy(), picture)
-    if mask is not None:
-        np.copyto(mask[slot].numpy(), classes)
-    return None
+    if mask is None:
+        return 0
+    np.copyto(mask[slot].numpy(), classes)
+    return int(classes.max())
 
 
 def _made(source: _Source, reading: _Reading, dataset: Dataset, device: torch.device, damage: Damage) -> Batch:
     task, bgr, mask = reading.task, reading.bgr, reading.mask
-    errors = [future.result() for future in reading.done]
-    whole = [slot for slot, error in enumerate(errors) if error is None]
-    taken = list(range(len(errors)))
-    for slot, error in enumerate(errors):
-        if error is not None:
-            damage.note(error)
+    read = [future.result() for future in reading.done]
+    whole = [slot for slot, found in enumerate(read) if not isinstance(found, DatasetError)]
+    taken = list(range(len(read)))
+    for slot, found in enumerate(read):
+        if isinstance(found, DatasetError):
+            damage.note(found)
             if not whole:
-                raise error
+                raise found
             taken[slot] = whole[slot % len(whole)]
     if len(whole) < len(taken):
         bgr, mask = bgr[taken], None if mask is None else mask[taken]
     rows = np.asarray(task.rows)[taken]
     agings = [task.agings[slot] for slot in taken]
     keys = tuple(source.rows.keys.take(rows).to_pylist())
-    if mask is not None and int(mask.max()) >= len(dataset.mask_classes):
+    highest = max(found for found in read if not isinstance(found, DatasetError))
+    if mask is not None and highest >= len(dataset.mask_classes):
         raise DatasetError(
-            f"a mask among {', '.join(keys)} has class {int(mask.max())}",
+            f"a mask among {', '.join(keys)} has class {highest}",
             wanted=f"less than {len(dataset.mask_classes)}, the number of mask classes",
             do="run mhmd check",
         )

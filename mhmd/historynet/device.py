@@ -52,6 +52,7 @@ def fabric_on(name: str, precision: Precision, devices: int = 1) -> Fabric:
     fast = precision == "bfloat16"
     torch.set_float32_matmul_precision("high" if fast else "highest")
     torch.backends.cudnn.allow_tf32 = fast
+    torch.backends.cudnn.benchmark = True  # squares of one size: trying all algorithms once pays
     return Fabric(
         accelerator=device.type,
         devices=devices if device.index is None else [device.index],

@@ -34,7 +34,10 @@ class SameConv(nn.Module):
         """(N, in, H, W) → (N, out, ⌈H/stride⌉, ⌈W/stride⌉)."""
         top, bottom = self._padding(x.shape[-2])
         left, right = self._padding(x.shape[-1])
-        return self.convolution(functional.pad(x, (left, right, top, bottom)))  # type: ignore[no-any-return]  # nn.Module
+        weight, bias = self.convolution.weight, self.convolution.bias
+        if (top, left) == (bottom, right):  # no copy of x with its edges
+            return functional.conv2d(x, weight, bias, self.stride, (top, left))
+        return functional.conv2d(functional.pad(x, (left, right, top, bottom)), weight, bias, self.stride)
 
     def _padding(self, side: int) -> tuple[int, int]:
         total = max((-(-side // self.stride) - 1) * self.stride + self.kernel - side, 0)
