@@ -62,7 +62,8 @@ class Journal:
         """
         assert self._run is not None, "only the process that leads has pictures"
         paintings = [paint(generator, batch.lightness) for batch in batches]
-        rgb = stacked([row for batch, made in zip(batches, paintings, strict=True) for row in _rows(batch, made)])
+        pairs = zip(batches, paintings, strict=True)
+        rgb = stacked([row for batch, made in pairs for row in _rows(batch, made, generator.classes.mask)])
         path = self._run / "samples" / f"step-{step:06d}.png"
         path.parent.mkdir(exist_ok=True)
         encoded, png = cv2.imencode(".png", rgb.numpy()[..., ::-1])
@@ -91,14 +92,15 @@ def stacked(rows: Sequence[Tensor]) -> Tensor:
     return torch.stack(equal).permute(0, 3, 1, 4, 2).flatten(0, 1).flatten(1, 2)  # rows·H, tiles·W, 3
 
 
-def _rows(batch: Batch, painting: Painting) -> list[Tensor]:
-    """The tiles of each picture, (T, 3, H, W), 8-bit, on the CPU."""
+def _rows(batch: Batch, painting: Painting, classes: int) -> list[Tensor]:
+    """The tiles of each picture, (T, 3, H, W), 8-bit, on the CPU; a class of a mask is a gray level."""
     gray = torch.zeros_like(batch.ab)
     tiles = [pictures_of(batch.lightness, ab) for ab in (gray, batch.ab, painting.ab)]
     logits = painting.mask_logits
     if batch.mask is not None and logits is not None:
-        tiles.append(_levels(batch.mask.float() / batch.mask.max().clamp(min=1)))
-        made = logits[:, 0].sigmoid() if logits.shape[1] == 1 else logits.argmax(dim=1) / (logits.shape[1] - 1)
+        brightest = max(classes - 1, 1)
+        tiles.append(_levels(batch.mask / brightest))
+        made = logits[:, 0].sigmoid() if logits.shape[1] == 1 else logits.argmax(dim=1) / brightest
         tiles.append(_levels(made))
     return list(torch.stack(tiles, dim=1).cpu())  # N of T, 3, H, W
 

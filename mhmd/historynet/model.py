@@ -54,7 +54,7 @@ class Generator(nn.Module):
 
     def __init__(self, config: TrainConfig, classes: Classes) -> None:
         super().__init__()
-        self.config = config
+        self.config, self.classes = config, classes
         heads = classes.of_heads(config)
         outputs = classes.mask if config.mask_target == "classes" else 1
         answers = config.answers_to_colour
