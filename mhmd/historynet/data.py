@@ -76,6 +76,7 @@ class _Source:
     rows: SplitRows
     masks: bool
     pinned: bool
+    fills: bool  # whether batches stay full where a sample is damaged
 
 
 def train_batches(
@@ -95,7 +96,7 @@ def train_batches(
     so, and when nothing of a batch can be read.
     """
     rows = dataset.split("train")
-    source = _Source(Tars(dataset.url), rows, bool(config.weight_parsing), device.type == "cuda")
+    source = _Source(Tars(dataset.url), rows, bool(config.weight_parsing), device.type == "cuda", fills=True)
     tasks = _train_tasks(rows, config, first_step, part)
     return _batches(source, tasks, dataset, device, workers, damage or Damage(rows.samples, config.max_damaged))
 
@@ -109,15 +110,17 @@ def split_batches(
     *,
     pictures: int | None = None,
     workers: int = 4,
+    damage: Damage | None = None,
 ) -> Generator[Batch, None, None]:
     """The pictures of a split, once, in order, whole, with this short side; only its first `pictures` where given.
 
-    A batch holds pictures of one size. Raises DatasetError when the split is empty or a sample cannot be read.
+    A batch holds pictures of one size. Raises DatasetError when the split is empty; for a sample that cannot be read,
+    too, unless `damage` lets it be left out.
     """
     rows = dataset.split(name)
-    source = _Source(Tars(dataset.url), rows, bool(dataset.mask_classes), device.type == "cuda")
+    source = _Source(Tars(dataset.url), rows, bool(dataset.mask_classes), device.type == "cuda", fills=False)
     tasks = _whole_tasks(rows, short_side_px, batch, min(pictures or rows.samples, rows.samples))
-    return _batches(source, tasks, dataset, device, workers, Damage(rows.samples, 0))
+    return _batches(source, tasks, dataset, device, workers, damage or Damage(rows.samples, 0))
 
 
 def _train_tasks(rows: SplitRows, config: TrainConfig, first_step: int, part: Part) -> Iterator[_Task]:
@@ -155,9 +158,9 @@ def _batches(
         for task in tasks:
             ahead.append(_begun(source, task, pool))
             if len(ahead) > BATCHES_AHEAD:
-                yield _made(source, ahead.popleft(), dataset, device, damage)
+                yield from _made(source, ahead.popleft(), dataset, device, damage)
         while ahead:
-            yield _made(source, ahead.popleft(), dataset, device, damage)
+            yield from _made(source, ahead.popleft(), dataset, device, damage)
     finally:
         pool.shutdown(cancel_futures=True)
 
@@ -188,18 +191,25 @@ def _read(source: _Source, task: _Task, slot: int, bgr: Tensor, mask: Tensor | N
     return int(classes.max())
 
 
-def _made(source: _Source, reading: _Reading, dataset: Dataset, device: torch.device, damage: Damage) -> Batch:
+def _made(
+    source: _Source, reading: _Reading, dataset: Dataset, device: torch.device, damage: Damage
+) -> Iterator[Batch]:
+    """The batch of what was read; none when it need not be full and nothing of it could be read."""
     task, bgr, mask = reading.task, reading.bgr, reading.mask
     read = [future.result() for future in reading.done]
     whole = [slot for slot, found in enumerate(read) if not isinstance(found, DatasetError)]
-    taken = list(range(len(read)))
-    for slot, found in enumerate(read):
+    for found in read:
         if isinstance(found, DatasetError):
             damage.note(found)
-            if not whole:
+            if source.fills and not whole:
                 raise found
-            taken[slot] = whole[slot % len(whole)]
-    if len(whole) < len(taken):
+    if not whole:
+        return
+    taken = whole
+    if source.fills:
+        lost = set(range(len(read))) - set(whole)
+        taken = [whole[slot % len(whole)] if slot in lost else slot for slot in range(len(read))]
+    if len(whole) < len(read):
         bgr, mask = bgr[taken], None if mask is None else mask[taken]
     rows = np.asarray(task.rows)[taken]
     agings = [task.agings[slot] for slot in taken]
@@ -211,7 +221,7 @@ def _made(source: _Source, reading: _Reading, dataset: Dataset, device: torch.de
             wanted=f"less than {len(dataset.mask_classes)}, the number of mask classes",
             do="run mhmd check",
         )
-    return on_device(bgr, mask, torch.from_numpy(source.rows.labels[rows]), agings, keys, task.number, device)
+    yield on_device(bgr, mask, torch.from_numpy(source.rows.labels[rows]), agings, keys, task.number, device)
 
 
 def on_device(

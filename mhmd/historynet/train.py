@@ -196,7 +196,13 @@ def _panel(run: _Run) -> list[Batch]:
     """The pictures that every panel shows."""
     split: Split = "val" if run.dataset.val.samples else "train"
     pictures = split_batches(
-        run.dataset, split, run.config.size_px, PANEL_PICTURES, run.fabric.device, pictures=PANEL_PICTURES
+        run.dataset,
+        split,
+        run.config.size_px,
+        PANEL_PICTURES,
+        run.fabric.device,
+        pictures=PANEL_PICTURES,
+        damage=Damage(min(PANEL_PICTURES, run.dataset.split(split).samples), run.config.max_damaged),
     )
     return list(pictures)
 
@@ -213,6 +219,7 @@ def _validated(run: _Run, journal: Journal, step: int) -> Scores | None:
         run.fabric.device,
         pictures=config.validate_pictures,
         workers=run.workers,
+        damage=Damage(min(config.validate_pictures, run.dataset.val.samples), config.max_damaged),
     )
     with closing(pictures):
         scores = score(run.learners.model(), pictures)

@@ -201,6 +201,18 @@ def test_a_damaged_sample_is_passed_over_and_counted(make_shards: Make) -> None:
     assert sorted(counts.values()) == [1] * 18 + [2]
 
 
+def test_a_damaged_picture_of_a_split_is_left_out_or_told(make_shards: Make) -> None:
+    folder = make_shards(train=5, val=1)
+    spoil(folder, 0)
+    spoil(folder, 3)
+    dataset, damage = open_dataset(folder), Damage(5, 0.5)
+    batches = list(split_batches(dataset, "train", 32, 1, CPU, damage=damage))
+    assert [key[-1] for key in keys(batches)] == ["1", "2", "4"]
+    assert damage.count == 2
+    with pytest.raises(DatasetError, match="film_train_0000000000 cannot be decoded"):
+        list(split_batches(dataset, "train", 32, 2, CPU))
+
+
 @pytest.mark.parametrize("kept_bytes", [700, 20_000])
 def test_a_cut_shard_ends_training_once_too_much_is_lost(make_shards: Make, kept_bytes: int) -> None:
     shard = Path(folder := make_shards()) / "train-000000.tar"
