@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from mhmd.errors import DatasetError, UsageError
 from mhmd.historynet import checkpoint
@@ -85,6 +86,17 @@ def test_an_average_moves_by_what_its_decay_leaves(tiny: Config) -> None:
             generator.get_parameter(weight).fill_(4)
         average.update(generator, step)
         assert average.module.get_parameter(weight).tolist() == pytest.approx([wanted] * 2)
+
+
+def test_tensorboard_has_curves_the_panel_and_histograms(shards: str, tmp_path: Path, tiny: Config) -> None:
+    run_of(shards, tmp_path, tiny(steps=2, log_every=1))
+    found = EventAccumulator(str(tmp_path / "tensorboard"), size_guidance={"images": 0})
+    found.Reload()
+    tags = found.Tags()
+    assert {"train/ab", "train/generator", "train/learning_rate", "val/ab_rmse", "val/psnr"} <= set(tags["scalars"])
+    assert (tags["images"], found.Images("panel")[0].width) == (["panel"], 5 * 53)
+    assert set(tags["histograms"]) == {"a/ours", "a/truth", "b/ours", "b/truth"}
+    assert found.Histograms("b/truth")[0].histogram_value.num == 5 * 32 * 53
 
 
 def test_the_model_is_that_of_the_best_validation(shards: str, tmp_path: Path, tiny: Config) -> None:
