@@ -119,8 +119,9 @@ def _scanned(handle: int) -> dict[str, tuple[int, int]]:
 
 def _scanned_by_library(handle: int) -> dict[str, tuple[int, int]]:
     places = {}
-    with os.fdopen(os.dup(handle), "rb") as file, tarfile.open(fileobj=file) as tar:
+    with os.fdopen(os.dup(handle), "rb") as file:
         file.seek(0)
-        for member in tar:
-            places[member.name] = (member.offset_data, member.size)
+        with tarfile.open(fileobj=file) as tar:
+            for member in tar:
+                places[member.name] = (member.offset_data, member.size)
     return places

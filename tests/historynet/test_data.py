@@ -1,4 +1,5 @@
 import json
+import os
 import shutil
 from collections import Counter
 from collections.abc import Callable
@@ -14,6 +15,7 @@ from mhmd.historynet.config import TrainConfig
 from mhmd.historynet.damage import Damage
 from mhmd.historynet.data import Batch, Part, split_batches, train_batches
 from mhmd.historynet.dataset import Dataset, open_dataset
+from mhmd.historynet.tars import _scanned, _scanned_by_library
 
 CPU, WHOLE = torch.device("cpu"), Part()
 Make = Callable[..., str]
@@ -225,6 +227,17 @@ def test_a_class_beyond_the_masks_classes_is_told(make_shards: Make) -> None:
     folder = restated(make_shards(train=8), mask_classes=["background", "person"])
     with pytest.raises(DatasetError, match="class 2; wanted less than 2"):
         some_train(open_dataset(folder), 1)
+
+
+def test_both_ways_through_a_tar_find_the_same(shards: str) -> None:
+    handle = os.open(Path(shards) / "train-000000.tar", os.O_RDONLY)
+    try:
+        for _ in range(2):
+            places = _scanned_by_library(handle)
+            assert len(places) == 24
+            assert _scanned(handle) == {name: place for name, place in places.items() if not name.endswith(".json")}
+    finally:
+        os.close(handle)
 
 
 def test_long_names_are_found(make_shards: Make) -> None:
