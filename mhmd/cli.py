@@ -5,14 +5,14 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Sequence
-from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from mhmd.build import How, build
-from mhmd.commands.around import register, say_labels, say_template
+from mhmd.commands import around, training
+from mhmd.commands.around import say_labels, say_template
 from mhmd.commands.options import with_knobs
 from mhmd.commands.parameters import (
     Data,
@@ -22,14 +22,11 @@ from mhmd.commands.parameters import (
     Limit,
     Log,
     MemoryBytes,
-    Model,
     On,
     Only,
     Out,
     RecipeFile,
-    Shards,
     SheetFile,
-    SplitName,
     Splits,
     StallS,
     Template,
@@ -39,7 +36,6 @@ from mhmd.commands.parameters import (
 from mhmd.entries import LabelEntry, SplitEntry
 from mhmd.errors import MhmdError, UsageError
 from mhmd.execute import Watchdog
-from mhmd.historynet.config import TrainConfig
 from mhmd.make import make
 from mhmd.recipe import load_recipe
 from mhmd.records import Mask, Verdict
@@ -57,7 +53,7 @@ app = typer.Typer(
 
 CORES = os.cpu_count() or 1
 
-register(app)
+around.register(app)
 
 
 def _register(verb: AnyStage) -> None:
@@ -219,53 +215,7 @@ def show_command(
             typer.echo(f"wrote {save / (frame_or_film + suffix)}")
 
 
-def _train(
-    recipe: RecipeFile = None,
-    shards: Shards = "out",
-    run: Annotated[Path, typer.Option(help="The folder of checkpoints, metrics and samples.")] = Path("run"),
-    device: Device = "auto",
-    log: Log = "auto",
-    options: dict[str, Any] | None = None,  # Any: knobs of any type
-) -> None:
-    """Train HistoryNet on a dataset; a run that was cut off goes on where it was."""
-    from mhmd.historynet.train import train
-
-    config = load_recipe(recipe).knobs("train", TrainConfig, options)
-    with reporter(log) as shown:
-        result = train(shards, run, config, device=device, report=shown.training())
-        shown.say(f"{result.checkpoint}: step {result.step}")
-    _exit(result.stopped_by is not None)
-
-
-app.command("train")(with_knobs(TrainConfig, _train))
-
-
-@app.command("evaluate")
-def evaluate_command(
-    model: Model,
-    shards: Shards = "out",
-    split: Annotated[SplitName, typer.Option(help="The split to evaluate on.")] = "test",
-    device: Device = "auto",
-) -> None:
-    """Measure a model on a split: PSNR, SSIM, ab error, beside those of gray."""
-    from mhmd.historynet.metrics import evaluate
-
-    scores = evaluate(model, shards, split, device=device)
-    print_table(f"{model} on {split} of {shards}", ("measure", "value"), list(asdict(scores).items()))
-
-
-@app.command("colorize")
-def colorize_command(
-    model: Model,
-    pictures: Annotated[list[Path], typer.Argument(help="Pictures of any size, gray or in colour.")],
-    out: Annotated[Path, typer.Option(help="The folder for the coloured PNGs.")] = Path("colored"),
-    device: Device = "auto",
-) -> None:
-    """Colour pictures; each keeps its own luminance."""
-    from mhmd.historynet.colorize import colorize
-
-    for path in colorize(model, pictures, out, device):
-        typer.echo(f"wrote {path}")
+training.register(app)
 
 
 @app.command("demo")

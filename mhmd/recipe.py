@@ -41,11 +41,12 @@ class Recipe:
         Raises RecipeError for the recipe's values, UsageError for options.
         """
         given = {name: value for name, value in (options or {}).items() if value is not None}
-        base = config.checked(self.tables.get(verb, {}), f"{self.name} [{verb}]")
+        written = self.tables.get(verb, {})
+        base = config.checked(written, f"{self.name} [{verb}]")
         if not given:
             return base
-        try:
-            return config.checked({**base.model_dump(), **given}, f"the options of {verb}")
+        try:  # what was not written down may have another default beside an option
+            return config.checked({**written, **given}, f"the options of {verb}")
         except RecipeError as error:
             raise UsageError(error.found, wanted=error.wanted, do=error.do) from None
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from rich.progress import Progress as Bars
     from rich.table import Table
 
-    from mhmd.historynet.train import Event as Step
+    from mhmd.historynet.events import Event as Step
 
 PLAIN_EVERY_STEPS = 20
 PLAIN_EVERY_S = 30.0
@@ -84,9 +84,9 @@ class Reporter:
 
         return advance
 
-    def training(self) -> Callable[[Step], None]:
-        """What the events of training go to: a bar for the steps, a line for everything else."""
-        advance = self.bar("train")
+    def training(self, name: str) -> Callable[[Step], None]:
+        """What the events of a training go to: a bar for the steps, a line for everything else."""
+        advance = self.bar(name)
 
         def report(event: Step) -> None:
             if self._format == "json":
@@ -95,7 +95,7 @@ class Reporter:
                 if self._bars or event.step % PLAIN_EVERY_STEPS == 0:
                     advance(event.step, event.steps, event.text)
             else:
-                self.say(f"train step {event.step}: {event.text}")
+                self.say(f"{name} step {event.step}: {event.text}")
 
         return report
 

@@ -17,7 +17,7 @@ Labels = Annotated[str, typer.Option(help="The labels manifest (Parquet or CSV).
 Splits = Annotated[str, typer.Option(help="The splits manifest (Parquet or CSV), made by `mhmd split`.")]
 On = Annotated[str, typer.Option(help="serial, processes or ray.")]
 Workers = Annotated[int, typer.Option(min=1, help="Units made at the same time.", show_default="all cores")]
-Device = Annotated[str, typer.Option(help="auto, cpu or cuda.")]
+Device = Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")]
 Only = Annotated[list[str] | None, typer.Option(help="Only this film; may be repeated.", metavar="FILM_ID")]
 Limit = Annotated[int, typer.Option(min=0, help="No more than so many films, the first by name; 0 = all.")]
 StallS = Annotated[float, typer.Option(min=1, help="A unit without progress for so long is ended (s).")]
@@ -25,7 +25,7 @@ MemoryBytes = Annotated[int, typer.Option(min=0, help="A unit that needs more is
 Log = Annotated[LogFormat, typer.Option("--log-format", help="auto: bars on a terminal, plain lines elsewhere.")]
 Model = Annotated[Path, typer.Argument(help="A checkpoint: RUN/model.safetensors.")]
 SplitName = Literal["train", "val", "test"]
-Shards = Annotated[str, typer.Option(help="The dataset that `mhmd shard` made.")]
+Shards = Annotated[str, typer.Option(help="The dataset that `mhmd shard` made: a folder or an fsspec URL.")]
 Template = Annotated[
     Path | None,
     typer.Option(

@@ -31,7 +31,7 @@ def run_demo(folder: Path, how: How, shown: Reporter) -> None:
     where = Where(str(data), str(out), str(inputs.films), str(inputs.labels), taxonomy=recipe.taxonomy)
     for made in build(recipe, where, how, begin=lambda verb: shown.begin(verb.name)):
         shown.summary(made)
-    result = train(str(out), run, recipe.knobs("train", TrainConfig), report=shown.training())
+    result = train(str(out), run, recipe.knobs("train", TrainConfig), report=shown.training("train"))
     scores = evaluate(result.checkpoint, str(out), "val")
     # the validation film shares no scene with these pictures, and chose a model that hardly dares to colour
     pictures = colorize(run / LAST, list(inputs.pictures), colored)

@@ -52,9 +52,8 @@ def _losses(run: Path) -> tuple[dict[str, float], dict[str, float]]:
     """The losses of the first and of the last line of a run's metrics."""
     lines = [json.loads(line) for line in (run / "metrics.jsonl").read_text("utf-8").splitlines()]
     steps = [line for line in lines if line["split"] == "train"]
-    first, last = (
-        {name: line[name] for name in line if name not in ("step", "split")} for line in (steps[0], steps[-1])
-    )
+    beside = ("step", "split", "learning_rate")
+    first, last = ({name: line[name] for name in line if name not in beside} for line in (steps[0], steps[-1]))
     return first, last
 
 

@@ -18,12 +18,12 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from mhmd.errors import WeightsError
+from mhmd.errors import StorageError, WeightsError
 from mhmd.historynet.config import TrainConfig
-from mhmd.historynet.model import Generator
+from mhmd.historynet.model import Classes, Generator
 
 MODEL, LAST = "model.safetensors", "last.safetensors"
-FORMAT = "historynet 1"
+FORMAT = "historynet 2"
 _ENTRY = "mhmd"
 
 Labels = tuple[tuple[str, str, str], ...]
@@ -35,10 +35,15 @@ class About:
 
     config: TrainConfig
     step: int
-    samples: int  # of the train split
+    dataset_key: str
     labels: Labels  # era, nationality, garment by label_id
     mask_classes: tuple[str, ...]
     val_ab_rmse: float | None = None  # of the validation that chose these weights
+
+    @property
+    def classes(self) -> Classes:
+        """How many classes the network tells apart."""
+        return Classes.of(self.labels, self.mask_classes)
 
     def require_labels(self, labels: Labels, path: Path) -> None:
         """Raises WeightsError unless the labels are those that the checkpoint was trained on."""
@@ -53,9 +58,9 @@ class About:
         """Raises WeightsError naming the first thing but the step in which training `wanted` differs from this."""
         for name in TrainConfig.model_fields:
             _same(path, name, getattr(self.config, name), getattr(wanted.config, name))
-        _same(path, "train samples", self.samples, wanted.samples)
         _same(path, "mask classes", ", ".join(self.mask_classes), ", ".join(wanted.mask_classes))
         self.require_labels(wanted.labels, path)
+        _same(path, "dataset key", self.dataset_key, wanted.dataset_key)
 
 
 def _same(path: Path, name: str, found: object, wanted: object) -> None:
@@ -68,12 +73,12 @@ def _same(path: Path, name: str, found: object, wanted: object) -> None:
 
 
 def write(path: Path, tensors: Mapping[str, Tensor], about: About) -> None:
-    """Write a checkpoint at once or not at all: temporary name, fsync, rename."""
+    """Write a checkpoint at once or not at all: temporary name, fsync, rename. Raises StorageError for want of room."""
     said = {
         "format": FORMAT,
         "config": about.config.model_dump(),
         "step": about.step,
-        "samples": about.samples,
+        "dataset_key": about.dataset_key,
         "labels": about.labels,
         "mask_classes": about.mask_classes,
         "val_ab_rmse": about.val_ab_rmse,
@@ -81,11 +86,22 @@ def write(path: Path, tensors: Mapping[str, Tensor], about: About) -> None:
     # one entry: safetensors writes several in an order that differs from run to run
     metadata = {_ENTRY: json.dumps(said, ensure_ascii=False)}
     temporary = path.with_name(f".{path.name}.tmp")
-    save_file({name: tensor.detach().contiguous() for name, tensor in tensors.items()}, temporary, metadata)
-    temporary.chmod(0o644)  # safetensors lets nobody else read it
-    with temporary.open("rb") as written:
-        os.fsync(written.fileno())
-    temporary.replace(path)
+    try:
+        # contiguous: the networks keep their weights channels-last, files do not
+        save_file({name: tensor.detach().contiguous() for name, tensor in tensors.items()}, temporary, metadata)
+        temporary.chmod(0o644)  # safetensors lets nobody else read it
+        with temporary.open("rb") as written:
+            os.fsync(written.fileno())
+        temporary.replace(path)
+    except (OSError, SafetensorError) as error:
+        size = sum(tensor.nbytes for tensor in tensors.values())
+        raise StorageError(
+            f"{path} cannot be written: {error}",
+            wanted=f"room for {size:,} bytes beside the checkpoint before it",
+            do="make room and run the same command again; the checkpoint before is kept",
+        ) from None
+    finally:
+        temporary.unlink(missing_ok=True)
 
 
 def read_about(path: Path) -> About:
@@ -121,7 +137,7 @@ def _about(path: Path, metadata: dict[str, str]) -> About:
         labels = tuple((era, nationality, garment) for era, nationality, garment in said["labels"])
         config = TrainConfig.model_validate(said["config"])
         classes = tuple(said["mask_classes"])
-        return About(config, said["step"], said["samples"], labels, classes, said["val_ab_rmse"])
+        return About(config, said["step"], said["dataset_key"], labels, classes, said["val_ab_rmse"])
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         if not isinstance(error, ValidationError):
             raise WeightsError(
@@ -154,6 +170,6 @@ def load_generator(path: Path, device: torch.device) -> tuple[Generator, About]:
     path = path / MODEL if path.is_dir() else path
     about, tensors = read(path, "generator.")
     with torch.device("meta"):
-        generator = Generator(about.config, len(about.labels))
+        generator = Generator(about.config, about.classes)
     load_into(generator, tensors, path)
     return generator.to(device).eval(), about

@@ -16,10 +16,13 @@ from torch.nn import functional
 from mhmd.errors import PictureError, UsageError
 from mhmd.historynet.checkpoint import load_generator
 from mhmd.historynet.device import torch_device
-from mhmd.historynet.lab import lab_to_srgb_keeping_lightness, srgb_to_lab, to_bytes, unscale_ab
+from mhmd.historynet.lab import lab_to_srgb_keeping_lightness, srgb_to_lab, to_bytes
 from mhmd.historynet.model import Generator
+from mhmd.historynet.paint import paint
 from mhmd.media.opencv import cv2
 
+LONGEST = 4
+"""The most that a network sees of a strip's long side, in short sides as it was trained: memory has an end."""
 _STRIP_PX = 512
 """Rows turned into RGB at once, so that a large scan does not need memory for all of it."""
 
@@ -31,12 +34,12 @@ def colorize(checkpoint: Path, pictures: Sequence[Path], out_dir: Path, device: 
     colours and its transparency are dropped, and a camera's note of its orientation is followed. What is written has
     8 bits a channel and the same CIELAB L, within 1/255 of L's range at every pixel: colours that sRGB cannot show at
     that L lose chroma until it can. (Rec. 601 luma is another measure, and a saturated colour of equal L differs in
-    it.) As in the paper, the network sees the picture squashed to its square, and its ab is stretched back.
+    it.) The network sees the picture with the short side that it was trained at, or squashed where it was trained so.
 
     Raises WeightsError and UsageError at once; PictureError at the end, when all other pictures are done, for those
     that cannot be read, or whose output would be written over themselves or over each other's.
     """
-    generator, about = load_generator(checkpoint, torch_device(device))
+    generator, _ = load_generator(checkpoint, torch_device(device))
     try:
         out_dir.mkdir(parents=True, exist_ok=True)
     except (FileExistsError, NotADirectoryError):
@@ -52,7 +55,7 @@ def colorize(checkpoint: Path, pictures: Sequence[Path], out_dir: Path, device: 
                     wanted="names that differ, and another folder than the pictures'",
                     do="rename it or choose another folder",
                 )
-            _write(target, _coloured(generator, _lightness(picture), about.config.size_px))
+            _write(target, _coloured(generator, _lightness(picture)))
             written.append(target)
         except PictureError as error:
             errors.append(error)
@@ -93,15 +96,16 @@ def _strip_lightness(bgr: NDArray[Any]) -> NDArray[np.float32]:  # Any: 8 or 16 
     return srgb_to_lab(rgb.permute(2, 0, 1)[None])[0, 0].numpy()
 
 
-@torch.inference_mode()
-def _coloured(generator: Generator, lightness: NDArray[np.float32], size_px: int) -> NDArray[np.uint8]:
+def _coloured(generator: Generator, lightness: NDArray[np.float32]) -> NDArray[np.uint8]:
     """(H, W) of L → (H, W, 3) of 8-bit sRGB."""
     device = next(generator.parameters()).device
     height, width = lightness.shape
-    shrinks = min(height, width) > size_px
-    square = cv2.resize(lightness, (size_px, size_px), interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR)
-    seen = torch.from_numpy(square).to(device)[None, None] / 100  # 1, 1, S, S
-    ab = unscale_ab(generator(seen.clamp(0, 1)).ab).cpu()  # 1, 2, S, S
+    side = generator.config.size_px
+    scale = min(side / min(height, width), LONGEST * side / max(height, width))
+    size = (max(1, round(width * scale)), max(1, round(height * scale)))
+    small = cv2.resize(lightness, size, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR)
+    seen = torch.from_numpy(small).to(device)[None, None] / 100  # 1, 1, h, w
+    ab = paint(generator, seen.clamp(0, 1)).ab.cpu()  # 1, 2, h, w
     whole = functional.interpolate(ab, (height, width), mode="bilinear", align_corners=False)  # 1, 2, H, W
     strips = []
     for top in range(0, height, _STRIP_PX):

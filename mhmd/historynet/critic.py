@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from mhmd.historynet.config import TrainConfig
 from mhmd.historynet.layers import LEAK, NORM_EPSILON, SameConv, linear, scaled
+from mhmd.historynet.model import Classes
 
 
 class Critic(nn.Module):
@@ -30,14 +31,17 @@ class Critic(nn.Module):
         )
 
     def forward(self, lightness: Tensor, ab: Tensor) -> Tensor:
-        """L (N, 1, H, W) and ab (N, 2, H, W), both in [0, 1] → a score a patch, (N, 1, H/8, W/8), higher is truer."""
+        """L in [0, 1], (N, 1, H, W), and ab in the networks' range, (N, 2, H, W) → a score a patch, (N, 1, H/8, W/8).
+
+        Higher is truer.
+        """
         return self.layers(torch.cat((lightness, ab), dim=1))  # type: ignore[no-any-return]  # nn.Module
 
 
 class AbClassifier(nn.Module):
-    """C: reads the generator's `info` back from its colours; 32,909,504 parameters at width 1 and 224 px."""
+    """C: reads the generator's `info`, or its class, back from its colours; 32,909,504 parameters in the paper."""
 
-    def __init__(self, config: TrainConfig) -> None:
+    def __init__(self, config: TrainConfig, classes: Classes) -> None:
         super().__init__()
         channels = (2, *(scaled(c, config.width) for c in (64, 128, 256, 512, 512)))
         layers: list[nn.Module] = []
@@ -47,9 +51,10 @@ class AbClassifier(nn.Module):
                 layers.append(nn.BatchNorm2d(c_out, NORM_EPSILON, config.batchnorm_momentum))
         self.convolutions = nn.Sequential(*layers)
         flat = channels[-1] * (-(-config.size_px // 32)) ** 2
-        hidden, info = scaled(1024, config.width), scaled(256, config.width)
-        self.vector = nn.Sequential(linear(flat, hidden), linear(hidden, info))
+        hidden = scaled(1024, config.width)
+        told = scaled(256, config.width) if config.colour_class == "info" else classes.of_heads(config)[0]
+        self.vector = nn.Sequential(linear(flat, hidden), linear(hidden, told))
 
     def forward(self, ab: Tensor) -> Tensor:
-        """The `info` (N, 256) read from ab in [0, 1], (N, 2, H, W)."""
+        """The `info` (N, 256), or logits of the label (N, labels), of ab in the networks' range, (N, 2, H, W)."""
         return self.vector(self.convolutions(ab).flatten(1))  # type: ignore[no-any-return]  # nn.Module

@@ -1,199 +1,249 @@
-"""From shards to batches: read, shuffle, decode, cut to a square, stack, to Lab.
+"""From shards to batches: read and decode in threads, then everything else on the device, for a whole batch at once.
 
-Which samples make batch k, and how each is cut and flipped, depends on the seed and k alone. So training can go on
-at any step, and how many threads decode changes nothing.
+Which samples make a batch, and how each is cut, flipped and aged, depends on the config and the place in the plan
+alone. So training can go on at any step, and how many threads or devices there are changes nothing.
 """
 
 from __future__ import annotations
 
-import random
 from collections import deque
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from itertools import count, islice
-from tarfile import TarError
+from itertools import groupby
 
-import fsspec
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
-from webdataset.filters import shuffle
-from webdataset.tariterators import group_by_keys, tar_file_expander
 
 from mhmd.errors import DatasetError
-from mhmd.historynet.dataset import Dataset, Split, SplitShards
-from mhmd.historynet.lab import scale_ab, srgb_to_lab
-from mhmd.media.opencv import cv2
-from mhmd.sample import Sample, from_members
+from mhmd.historynet.archive import Aging, aged, drawn_aging
+from mhmd.historynet.config import TrainConfig
+from mhmd.historynet.cut import Cut, cut_out, square_cut, whole_cut
+from mhmd.historynet.damage import Damage
+from mhmd.historynet.dataset import Dataset, Split, SplitRows
+from mhmd.historynet.lab import linear_to_lab, srgb_to_linear
+from mhmd.historynet.plan import Plan
+from mhmd.historynet.tars import Tars
 
-SHUFFLED_SAMPLES = 512
-"""Undecoded samples held to draw from; shards are in random order besides, and mix films already."""
-_THREADS = 4
-_BATCHES_AHEAD = 2
+BATCHES_AHEAD = 3
 
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """N squares of S×S px, on the device that trains."""
+    """N pictures of H×W px, on the device that trains."""
 
-    lightness: Tensor  # N, 1, S, S in [0, 1]
-    ab: Tensor  # N, 2, S, S in [0, 1], 0.5 is neutral
-    mask: Tensor  # N, 1, S, S in [0, 1]: class index / (classes − 1), the mask's gray level
-    labels: Tensor  # N, label_id, -1 = none
+    seen: Tensor  # N, 1, H, W in [0, 1]: L / 100 as the generator is given it, aged or not
+    lightness: Tensor  # N, 1, H, W in [0, 1]: L / 100
+    ab: Tensor  # N, 2, H, W, CIELAB units
+    mask: Tensor | None  # N, H, W, class index; None where there are no masks
+    labels: Tensor  # N, 4: label, era, nationality, garment; -1 = none
     keys: tuple[str, ...]
+    number: int  # of the batch, from 0; of all that are or were made, on whatever device
 
 
 @dataclass(frozen=True, slots=True)
-class _Square:
-    rgb: NDArray[np.uint8]  # S, S, 3
-    mask: NDArray[np.uint8]  # S, S
-    label: int
-    key: str
+class Part:
+    """Which of the equal parts of every batch are read here: those of rank 0 come first."""
+
+    rank: int = 0
+    ranks: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class _Task:
+    """What is to be read for one batch."""
+
+    number: int
+    rows: Sequence[int]
+    cuts: Sequence[Cut]
+    agings: Sequence[Aging | None]
+
+
+@dataclass(frozen=True, slots=True)
+class _Reading:
+    """A batch whose samples are being read into `bgr` (N, H, W, 3) and `mask` (N, H, W)."""
+
+    task: _Task
+    bgr: Tensor
+    mask: Tensor | None
+    done: Sequence[Future[DatasetError | int]]
+
+
+@dataclass(frozen=True, slots=True)
+class _Source:
+    tars: Tars
+    rows: SplitRows
+    masks: bool
+    pinned: bool
+    fills: bool  # whether batches stay full where a sample is damaged
 
 
 def train_batches(
-    dataset: Dataset, size_px: int, batch: int, seed: int, first_step: int, device: torch.device
+    dataset: Dataset,
+    config: TrainConfig,
+    first_step: int,
+    device: torch.device,
+    *,
+    part: Part = Part(),
+    workers: int = 4,
+    damage: Damage | None = None,
 ) -> Generator[Batch, None, None]:
-    """Endless training batches, from that of step `first_step` (from 0) on.
+    """Endless training batches, from step `first_step` (from 0) on: `accumulate` a step, a rank's own parts of it.
 
-    Each epoch goes once through the train split in an order of its own; a batch may lie over the end of an epoch.
-    Every picture is scaled to a short side of `size_px`, cut at random along the long side, and flipped half the time.
-    Raises DatasetError when the split has fewer samples than a batch, or others than stats.json says.
+    Each epoch has exactly as many places as the train split has samples; a batch may lie over the end of one. Samples
+    that cannot be read are replaced by others of their batch, and told to `damage`. Raises DatasetError when that says
+    so, and when nothing of a batch can be read.
     """
-    split = dataset.train
-    if split.samples < batch:
-        raise DatasetError(
-            f"the train split of {dataset.url} has {split.samples} samples",
-            wanted=f"at least a batch, {batch}",
-            do="add films, or make batch smaller",
-        )
-
-    def cut(position: int, sample: Sample) -> _Square:
-        chance = random.Random(f"cut {seed} {position}")
-        return _square(sample, size_px, chance.random(), chance.random() < 0.5)
-
-    first = first_step * batch
-    samples = enumerate(_endless(dataset, split, seed, first), start=first)
-    return _batches(samples, cut, batch, len(dataset.mask_classes), device)
+    rows = dataset.split("train")
+    source = _Source(Tars(dataset.url), rows, bool(config.weight_parsing), device.type == "cuda", fills=True)
+    tasks = _train_tasks(rows, config, first_step, part)
+    return _batches(source, tasks, dataset, device, workers, damage or Damage(rows.samples, config.max_damaged))
 
 
 def split_batches(
-    dataset: Dataset, name: Split, size_px: int, batch: int, device: torch.device, pictures: int | None = None
+    dataset: Dataset,
+    name: Split,
+    short_side_px: int,
+    batch: int,
+    device: torch.device,
+    *,
+    pictures: int | None = None,
+    workers: int = 4,
+    damage: Damage | None = None,
 ) -> Generator[Batch, None, None]:
-    """The batches of a split, once, in order, cut from the middle; only its first `pictures` where given.
+    """The pictures of a split, once, in order, whole, with this short side; only its first `pictures` where given.
 
-    Raises DatasetError when the split is empty.
+    A batch holds pictures of one size. Raises DatasetError when the split is empty; for a sample that cannot be read,
+    too, unless `damage` lets it be left out.
     """
-    split = dataset.split(name)
-    if split.samples == 0:
-        raise DatasetError(
-            f"the {name} split of {dataset.url} is empty", wanted="samples", do="give a title to it with mhmd split"
-        )
-
-    def cut(position: int, sample: Sample) -> _Square:  # noqa: ARG001  # the middle, whatever the position
-        return _square(sample, size_px, 0.5, False)
-
-    samples = enumerate(islice(_samples(dataset, split.shards), pictures))
-    return _batches(samples, cut, batch, len(dataset.mask_classes), device)
+    rows = dataset.split(name)
+    source = _Source(Tars(dataset.url), rows, bool(dataset.mask_classes), device.type == "cuda", fills=False)
+    tasks = _whole_tasks(rows, short_side_px, batch, min(pictures or rows.samples, rows.samples))
+    return _batches(source, tasks, dataset, device, workers, damage or Damage(rows.samples, 0))
 
 
-def _endless(dataset: Dataset, split: SplitShards, seed: int, first: int) -> Iterator[Sample]:
-    epoch, skipped = divmod(first, split.samples)
-    for number in count(epoch):
-        chance = random.Random(f"order {seed} {number}")
-        shards = chance.sample(split.shards, len(split.shards))
-        seen = 0
-        for sample in shuffle(SHUFFLED_SAMPLES, initial=SHUFFLED_SAMPLES, rng=chance)(_samples(dataset, shards)):
-            seen += 1
-            if number > epoch or seen > skipped:
-                yield sample
-        if seen != split.samples:
-            raise DatasetError(
-                f"the train shards of {dataset.url} hold {seen} samples",
-                wanted=f"{split.samples}, as its stats.json says",
-                do="run mhmd check",
-            )
+def _train_tasks(rows: SplitRows, config: TrainConfig, first_step: int, part: Part) -> Iterator[_Task]:
+    plan = Plan(rows, config.seed, config.balance)
+    parts = part.ranks * config.accumulate
+    size = config.batch // parts
+    step = first_step
+    while True:
+        for number in range(part.rank * config.accumulate, (part.rank + 1) * config.accumulate):
+            position = step * config.batch + number * size
+            chosen = plan.rows(position, size).tolist()
+            cuts = [square_cut(config, position + n, *rows.sizes[row].tolist()) for n, row in enumerate(chosen)]
+            agings = [drawn_aging(config.seed, position + n, config.archive) for n in range(size)]
+            yield _Task(step * parts + number, chosen, cuts, agings)
+        step += 1
 
 
-def _samples(dataset: Dataset, shards: tuple[str, ...] | list[str]) -> Iterator[Sample]:
-    for shard in shards:
-        url = f"{dataset.url.rstrip('/')}/{shard}"
-        try:
-            with fsspec.open(url, "rb") as stream:
-                for found in group_by_keys(tar_file_expander([{"url": url, "stream": stream}])):
-                    yield from_members(found["__key__"], found)
-        except (OSError, TarError, ValueError) as error:
-            raise DatasetError(
-                f"shard {url}: {error}", wanted="a readable tar of samples", do="run mhmd check"
-            ) from None
+def _whole_tasks(rows: SplitRows, short_side_px: int, batch: int, count: int) -> Iterator[_Task]:
+    cuts = [whole_cut(short_side_px, width, height) for width, height in rows.sizes[:count].tolist()]
+    number = 0
+    for _, same in groupby(range(count), key=lambda row: cuts[row].size):
+        run = list(same)
+        for first in range(0, len(run), batch):
+            chosen = run[first : first + batch]
+            yield _Task(number, chosen, [cuts[row] for row in chosen], [None] * len(chosen))
+            number += 1
 
 
 def _batches(
-    samples: Iterator[tuple[int, Sample]],
-    cut: Callable[[int, Sample], _Square],
-    batch: int,
-    mask_classes: int,
-    device: torch.device,
+    source: _Source, tasks: Iterable[_Task], dataset: Dataset, device: torch.device, workers: int, damage: Damage
 ) -> Generator[Batch, None, None]:
-    with ThreadPoolExecutor(_THREADS, thread_name_prefix="decode") as pool:
-        ahead: deque[Future[_Square]] = deque()
-        for position, sample in samples:
-            ahead.append(pool.submit(cut, position, sample))
-            if len(ahead) == batch * (1 + _BATCHES_AHEAD):
-                yield _stacked([ahead.popleft().result() for _ in range(batch)], mask_classes, device)
+    pool = ThreadPoolExecutor(workers, thread_name_prefix="decode")
+    ahead: deque[_Reading] = deque()
+    try:
+        for task in tasks:
+            ahead.append(_begun(source, task, pool))
+            if len(ahead) > BATCHES_AHEAD:
+                yield from _made(source, ahead.popleft(), dataset, device, damage)
         while ahead:
-            squares = [ahead.popleft().result() for _ in range(min(batch, len(ahead)))]
-            yield _stacked(squares, mask_classes, device)
+            yield from _made(source, ahead.popleft(), dataset, device, damage)
+    finally:
+        pool.shutdown(cancel_futures=True)
 
 
-def _stacked(squares: list[_Square], mask_classes: int, device: torch.device) -> Batch:
-    rgb = torch.from_numpy(np.stack([square.rgb for square in squares])).to(device)  # N, S, S, 3
-    masks = np.stack([square.mask for square in squares])
-    if masks.max() >= mask_classes:
+def _begun(source: _Source, task: _Task, pool: ThreadPoolExecutor) -> _Reading:
+    count, (width, height) = len(task.rows), task.cuts[0].size
+    bgr = torch.empty((count, height, width, 3), dtype=torch.uint8, pin_memory=source.pinned)
+    mask = None
+    if source.masks:
+        mask = torch.empty((count, height, width), dtype=torch.uint8, pin_memory=source.pinned)
+    done = [pool.submit(_read, source, task, slot, bgr, mask) for slot in range(count)]
+    return _Reading(task, bgr, mask, done)
+
+
+def _read(source: _Source, task: _Task, slot: int, bgr: Tensor, mask: Tensor | None) -> DatasetError | int:
+    """Put one sample into its slot, and give its highest class; what is wrong with it is given, too, not raised."""
+    row, rows = task.rows[slot], source.rows
+    key, width, height = rows.keys[row].as_py(), int(rows.sizes[row, 0]), int(rows.sizes[row, 1])
+    try:
+        pictures = source.tars.read(rows.shards[rows.shard[row]], key, source.masks)
+        picture, classes = cut_out(pictures, task.cuts[slot], (width, height), key)
+    except DatasetError as error:
+        return error
+    np.copyto(bgr[slot].numpy(), picture)
+    if mask is None:
+        return 0
+    np.copyto(mask[slot].numpy(), classes)
+    return int(classes.max())
+
+
+def _made(
+    source: _Source, reading: _Reading, dataset: Dataset, device: torch.device, damage: Damage
+) -> Iterator[Batch]:
+    """The batch of what was read; none when it need not be full and nothing of it could be read."""
+    task, bgr, mask = reading.task, reading.bgr, reading.mask
+    read = [future.result() for future in reading.done]
+    whole = [slot for slot, found in enumerate(read) if not isinstance(found, DatasetError)]
+    for found in read:
+        if isinstance(found, DatasetError):
+            damage.note(found)
+            if source.fills and not whole:
+                raise found
+    if not whole:
+        return
+    taken = whole
+    if source.fills:
+        lost = set(range(len(read))) - set(whole)
+        taken = [whole[slot % len(whole)] if slot in lost else slot for slot in range(len(read))]
+    if len(whole) < len(read):
+        bgr, mask = bgr[taken], None if mask is None else mask[taken]
+    rows = np.asarray(task.rows)[taken]
+    agings = [task.agings[slot] for slot in taken]
+    keys = tuple(source.rows.keys.take(rows).to_pylist())
+    highest = max(found for found in read if not isinstance(found, DatasetError))
+    if mask is not None and highest >= len(dataset.mask_classes):
         raise DatasetError(
-            f"a mask among {', '.join(square.key for square in squares)} has class {masks.max()}",
-            wanted=f"less than {mask_classes}, the number of mask classes",
+            f"a mask among {', '.join(keys)} has class {highest}",
+            wanted=f"less than {len(dataset.mask_classes)}, the number of mask classes",
             do="run mhmd check",
         )
-    mask = torch.from_numpy(masks).to(device)  # N, S, S
-    lab = srgb_to_lab(rgb.permute(0, 3, 1, 2).float() / 255)  # N, 3, S, S
+    yield on_device(bgr, mask, torch.from_numpy(source.rows.labels[rows]), agings, keys, task.number, device)
+
+
+def on_device(
+    bgr: Tensor,
+    mask: Tensor | None,
+    labels: Tensor,
+    agings: Sequence[Aging | None],
+    keys: tuple[str, ...],
+    number: int,
+    device: torch.device,
+) -> Batch:
+    """A batch of 8-bit BGR (N, H, W, 3), masks (N, H, W) and labels (N, 4) as they were read."""
+    rgb = bgr.to(device, non_blocking=True).permute(0, 3, 1, 2).flip(1).float() / 255  # N, 3, H, W
+    linear = srgb_to_linear(rgb)
+    lab = linear_to_lab(linear)  # N, 3, H, W
+    lightness = lab[:, :1] / 100
     return Batch(
-        lightness=lab[:, :1] / 100,
-        ab=scale_ab(lab[:, 1:]),
-        mask=mask[:, None].float() / max(mask_classes - 1, 1),
-        labels=torch.tensor([square.label for square in squares], device=device),
-        keys=tuple(square.key for square in squares),
+        seen=aged(linear, lightness, agings),
+        lightness=lightness,
+        ab=lab[:, 1:],
+        mask=None if mask is None else mask.to(device, non_blocking=True).long(),
+        labels=labels.to(device, non_blocking=True).long(),
+        keys=keys,
+        number=number,
     )
-
-
-def _square(sample: Sample, size_px: int, place: float, flip: bool) -> _Square:
-    key = sample.info.key
-    bgr = _decoded(sample.jpeg, cv2.IMREAD_COLOR, key)
-    mask = _decoded(sample.mask_png, cv2.IMREAD_UNCHANGED, key)
-    if mask.shape != bgr.shape[:2]:
-        raise DatasetError(
-            f"the mask of {key} is {mask.shape}", wanted=f"the picture's {bgr.shape[:2]}", do="run mhmd check"
-        )
-    height, width = mask.shape
-    scale = size_px / min(height, width)
-    size = (max(size_px, round(width * scale)), max(size_px, round(height * scale)))
-    rgb = cv2.resize(bgr, size, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR)[..., ::-1]
-    classes = cv2.resize(mask, size, interpolation=cv2.INTER_NEAREST)
-    left, top = round(place * (size[0] - size_px)), round(place * (size[1] - size_px))
-    window = np.s_[top : top + size_px, left : left + size_px]
-    way = -1 if flip else 1
-    return _Square(
-        np.ascontiguousarray(rgb[window][:, ::way], np.uint8),
-        np.ascontiguousarray(classes[window][:, ::way], np.uint8),
-        sample.info.label_id,
-        key,
-    )
-
-
-def _decoded(data: bytes, flags: int, key: str) -> NDArray[np.uint8]:
-    picture = cv2.imdecode(np.frombuffer(data, np.uint8), flags) if data else None
-    if picture is None:
-        raise DatasetError(f"a picture of {key} cannot be decoded", wanted="JPEG and PNG", do="run mhmd check")
-    return np.asarray(picture, np.uint8)

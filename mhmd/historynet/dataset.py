@@ -1,71 +1,154 @@
-"""What a folder of shards says of itself in `stats.json`."""
+"""What a folder of shards says of itself: `stats.json`, and a row a sample in `samples.parquet`."""
 
 from __future__ import annotations
 
+import hashlib
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+from numpy.typing import NDArray
+
 from mhmd.errors import DatasetError
+from mhmd.historynet.config import TrainConfig
 from mhmd.storage import file_system
 
 Split = Literal["train", "val", "test"]
 SPLITS: tuple[Split, ...] = ("train", "val", "test")
+LABEL_COLUMNS = ("label_id", "era_id", "nationality_id", "garment_id")
+_COLUMNS = ("key", "split", "shard", "width", "height", *LABEL_COLUMNS)
 
 
-@dataclass(frozen=True, slots=True)
-class SplitShards:
-    """One split: how many samples, and where."""
+@dataclass(frozen=True, slots=True, eq=False)
+class SplitRows:
+    """The samples of one split, by row, in the order of the shards."""
 
-    samples: int
+    keys: pa.Array
     shards: tuple[str, ...]
+    shard: NDArray[np.int32]  # M, index among `shards`
+    labels: NDArray[np.int32]  # M, 4: label, era, nationality, garment; -1 = none
+    sizes: NDArray[np.int32]  # M, 2: width, height of the picture, px
+
+    @property
+    def samples(self) -> int:
+        """How many there are."""
+        return len(self.shard)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Dataset:
     """A folder of shards. `labels` are (era, nationality, garment) by label_id; mask class 0 is background."""
 
     url: str
-    train: SplitShards
-    val: SplitShards
-    test: SplitShards
-    parser: str
-    mask_classes: tuple[str, ...]
+    train: SplitRows = field(repr=False)
+    val: SplitRows = field(repr=False)
+    test: SplitRows = field(repr=False)
+    mask_classes: tuple[str, ...]  # empty where there are no masks
     labels: tuple[tuple[str, str, str], ...]
+    key: str  # hash of all rows, labels and mask classes
 
-    def split(self, name: Split) -> SplitShards:
-        """The split of that name; it may be empty."""
-        return {"train": self.train, "val": self.val, "test": self.test}[name]
+    def split(self, name: Split) -> SplitRows:
+        """The split of that name. Raises DatasetError when it is empty."""
+        rows = {"train": self.train, "val": self.val, "test": self.test}[name]
+        if rows.samples == 0:
+            raise DatasetError(
+                f"the {name} split of {self.url} is empty", wanted="samples", do="give a title to it with mhmd split"
+            )
+        return rows
+
+    def require(self, config: TrainConfig) -> None:
+        """Raises DatasetError when there are no masks or labels and the network's losses need them, or too few samples.
+
+        The message names the stage that makes what is missing.
+        """
+        if config.weight_parsing and not self.mask_classes:
+            raise DatasetError(
+                f"the shards of {self.url} have no masks",
+                wanted=f"masks for variant {config.variant}",
+                do="run mhmd parse, then mhmd shard; or set weight_parsing to 0",
+            )
+        needs_labels = config.weight_class and config.class_head != "imagenet"
+        if needs_labels and not (self.train.labels[:, 0] >= 0).any():
+            raise DatasetError(
+                f"no train sample of {self.url} has a label",
+                wanted=f"labels for variant {config.variant}",
+                do="run mhmd label, then mhmd shard; or set weight_class to 0",
+            )
+        if self.train.samples < config.batch:
+            raise DatasetError(
+                f"the train split of {self.url} has {self.train.samples} samples",
+                wanted=f"at least a batch, {config.batch}",
+                do="add films, or make batch smaller",
+            )
 
 
 def open_dataset(url: str) -> Dataset:
     """The dataset at a folder or an fsspec URL.
 
-    Raises DatasetError when there is no `stats.json`, or one that does not say what training needs.
+    Raises DatasetError when `stats.json` or `samples.parquet` is missing or does not say what training needs.
     """
     filesystem, root = file_system(url)
-    path = f"{root}/stats.json"
     try:
-        text = filesystem.cat_file(path)
-    except (FileNotFoundError, NotADirectoryError):
+        stats = json.loads(filesystem.cat_file(f"{root}/stats.json"))
+        with filesystem.open(f"{root}/samples.parquet", "rb") as file:
+            rows = pq.read_table(file, columns=list(_COLUMNS))
+        return _read(url, stats, rows)
+    except (FileNotFoundError, NotADirectoryError) as error:
+        missing = "samples.parquet" if "samples.parquet" in str(error) else "stats.json"
         raise DatasetError(
-            f"{url} has no stats.json", wanted="a folder that `mhmd shard` wrote", do="run mhmd shard first"
+            f"{url} has no {missing}", wanted="a folder that `mhmd shard` wrote", do="run mhmd shard first"
         ) from None
-    try:
-        return _read(url, json.loads(text))
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, OSError) as error:
         raise DatasetError(
-            f"{url}/stats.json: {type(error).__name__} {error}",
-            wanted="samples, shards, parser, mask_classes and labels as `mhmd shard` writes them",
+            f"{url}: {type(error).__name__} {error}",
+            wanted="stats.json and samples.parquet as `mhmd shard` writes them",
             do="run mhmd shard again",
         ) from None
 
 
-def _read(url: str, stats: dict[str, Any]) -> Dataset:  # Any: JSON
-    splits = {name: SplitShards(int(stats["samples"][name]), tuple(stats["shards"].get(name, ()))) for name in SPLITS}
-    labels = [(str(era), str(nationality), str(garment)) for era, nationality, garment in stats["labels"]]
-    if not labels or not stats["mask_classes"]:
-        raise ValueError("labels or mask_classes are empty")
-    return Dataset(
-        url, **splits, parser=stats["parser"], mask_classes=tuple(stats["mask_classes"]), labels=tuple(labels)
+def _read(url: str, stats: dict[str, Any], rows: pa.Table) -> Dataset:  # Any: JSON
+    labels = tuple((str(era), str(nationality), str(garment)) for era, nationality, garment in stats["labels"])
+    if not labels:
+        raise ValueError("labels are empty")
+    classes = tuple(str(name) for name in stats["mask_classes"])
+    splits = {name: _split_rows(rows, name, tuple(stats["shards"].get(name, ()))) for name in SPLITS}
+    for name, found in splits.items():
+        if found.samples != int(stats["samples"][name]):
+            raise DatasetError(
+                f"samples.parquet of {url} has {found.samples} samples of {name}",
+                wanted=f"{stats['samples'][name]}, as its stats.json says",
+                do="run mhmd check",
+            )
+    return Dataset(url, **splits, mask_classes=classes, labels=labels, key=_key(rows, labels, classes))
+
+
+def _split_rows(rows: pa.Table, split: str, shards: tuple[str, ...]) -> SplitRows:
+    part = rows.filter(pc.equal(rows["split"], split)).combine_chunks()
+    place = pc.index_in(part["shard"], pa.array(shards, pa.string()))
+    if place.null_count:
+        raise ValueError(f"a sample of {split} lies in no shard of stats.json")
+
+    def columns(*names: str) -> NDArray[np.int32]:
+        return np.stack([part[name].to_numpy().astype(np.int32) for name in names], axis=1)
+
+    return SplitRows(
+        keys=part["key"],
+        shards=shards,
+        shard=place.to_numpy().astype(np.int32),
+        labels=columns(*LABEL_COLUMNS),
+        sizes=columns("width", "height"),
     )
+
+
+def _key(rows: pa.Table, labels: tuple[tuple[str, str, str], ...], classes: tuple[str, ...]) -> str:
+    told = hashlib.sha256(json.dumps([labels, classes]).encode())
+    sink = pa.BufferOutputStream()
+    plain = pa.table({name: rows[name].combine_chunks() for name in _COLUMNS})
+    with pa.ipc.new_stream(sink, plain.schema) as writer:
+        writer.write_table(plain)
+    told.update(sink.getvalue())
+    return told.hexdigest()[:16]

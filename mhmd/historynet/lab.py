@@ -5,11 +5,16 @@ sRGB's matrix and transfer curve: IEC 61966-2-1. CIELAB: CIE 15:2004, section 8.
 
 from __future__ import annotations
 
+from typing import Literal
+
 import torch
 from torch import Tensor
 
-AB_SPAN = 256.0
-"""ab in [-128, 128] becomes [0, 1]; sRGB's gamut lies within [-108, 99], and neutral is exactly 0.5."""
+AbRange = Literal["sigmoid", "tanh"]
+SIGMOID_SPAN = 256.0
+"""ab in [-128, 128] becomes [0, 1], neutral exactly 0.5."""
+TANH_SPAN = 110.0
+"""ab in [-110, 110], which holds sRGB's gamut ([-86.2, 98.2] and [-107.9, 94.5]), becomes [-1, 1]."""
 
 _RGB_TO_XYZ = ((0.412453, 0.357580, 0.180423), (0.212671, 0.715160, 0.072169), (0.019334, 0.119193, 0.950227))
 _WHITE = tuple(sum(row) for row in _RGB_TO_XYZ)
@@ -18,14 +23,26 @@ _KNEE = 6 / 29
 _HALVINGS = 14
 
 
+def srgb_to_linear(rgb: Tensor) -> Tensor:
+    """Linear light of sRGB's values, both in [0, 1], any shape."""
+    return torch.where(rgb <= 0.04045, rgb / 12.92, ((rgb + 0.055) / 1.055).clamp(min=0) ** 2.4)
+
+
+def lightness_of(luminance: Tensor) -> Tensor:
+    """CIELAB L, in [0, 100], of luminance relative to white's, any shape."""
+    return 116 * _f(luminance) - 16
+
+
+def linear_to_lab(linear: Tensor) -> Tensor:
+    """CIELAB of linear RGB: (N, 3, H, W) in [0, 1] → (N, 3, H, W), L in [0, 100], a and b in CIELAB units."""
+    xyz = torch.einsum("ij,njhw->nihw", linear.new_tensor(_RGB_TO_XYZ), linear)
+    x, y, z = _f(xyz / xyz.new_tensor(_WHITE).view(1, 3, 1, 1)).unbind(1)
+    return torch.stack((116 * y - 16, 500 * (x - y), 200 * (y - z)), dim=1)
+
+
 def srgb_to_lab(rgb: Tensor) -> Tensor:
     """CIELAB of sRGB: (N, 3, H, W) in [0, 1] → (N, 3, H, W), L in [0, 100], a and b in CIELAB units."""
-    linear = torch.where(rgb <= 0.04045, rgb / 12.92, ((rgb + 0.055) / 1.055).clamp(min=0) ** 2.4)
-    xyz = torch.einsum("ij,njhw->nihw", linear.new_tensor(_RGB_TO_XYZ), linear)
-    xyz = xyz / xyz.new_tensor(_WHITE).view(1, 3, 1, 1)
-    f = torch.where(xyz > _KNEE**3, xyz.clamp(min=0) ** (1 / 3), xyz / (3 * _KNEE**2) + 4 / 29)
-    x, y, z = f.unbind(1)
-    return torch.stack((116 * y - 16, 500 * (x - y), 200 * (y - z)), dim=1)
+    return linear_to_lab(srgb_to_linear(rgb))
 
 
 def lab_to_linear(lab: Tensor) -> Tensor:
@@ -56,19 +73,25 @@ def lab_to_srgb_keeping_lightness(lab: Tensor) -> Tensor:
     return lab_to_srgb(fitted)
 
 
-def scale_ab(ab: Tensor) -> Tensor:
-    """The network's ab in [0, 1] of CIELAB's, any shape: ab / 256 + 0.5, so that neutral is 0.5."""
-    return ab / AB_SPAN + 0.5
+def scale_ab(ab: Tensor, ab_range: AbRange) -> Tensor:
+    """The networks' ab of CIELAB's, any shape: in [0, 1] with neutral 0.5 (sigmoid), or in [-1, 1] with 0 (tanh)."""
+    return ab / SIGMOID_SPAN + 0.5 if ab_range == "sigmoid" else ab / TANH_SPAN
 
 
-def unscale_ab(scaled: Tensor) -> Tensor:
-    """CIELAB's ab in [-128, 128] of the network's in [0, 1], any shape."""
-    return (scaled - 0.5) * AB_SPAN
+def ab_of_logits(logits: Tensor, ab_range: AbRange) -> Tensor:
+    """CIELAB's ab, any shape, of a decoder's unbounded output: 0 → 0, never out of the range's span."""
+    if ab_range == "sigmoid":
+        return (logits.sigmoid() - 0.5) * SIGMOID_SPAN
+    return logits.tanh() * TANH_SPAN
 
 
 def to_bytes(rgb: Tensor) -> Tensor:
     """8-bit levels, rounded to nearest, of values in [0, 1]; any shape."""
     return (rgb * 255).round().clamp(0, 255).to(torch.uint8)
+
+
+def _f(t: Tensor) -> Tensor:
+    return torch.where(t > _KNEE**3, t.clamp(min=0) ** (1 / 3), t / (3 * _KNEE**2) + 4 / 29)
 
 
 def _in_gamut(lab: Tensor) -> Tensor:

@@ -34,7 +34,10 @@ class SameConv(nn.Module):
         """(N, in, H, W) → (N, out, ⌈H/stride⌉, ⌈W/stride⌉)."""
         top, bottom = self._padding(x.shape[-2])
         left, right = self._padding(x.shape[-1])
-        return self.convolution(functional.pad(x, (left, right, top, bottom)))  # type: ignore[no-any-return]  # nn.Module
+        weight, bias = self.convolution.weight, self.convolution.bias
+        if (top, left) == (bottom, right):  # no copy of x with its edges
+            return functional.conv2d(x, weight, bias, self.stride, (top, left))
+        return functional.conv2d(functional.pad(x, (left, right, top, bottom)), weight, bias, self.stride)
 
     def _padding(self, side: int) -> tuple[int, int]:
         total = max((-(-side // self.stride) - 1) * self.stride + self.kernel - side, 0)
@@ -52,6 +55,12 @@ def linear(features_in: int, features_out: int) -> nn.Linear:
 def conv_relu(channels_in: int, channels_out: int, kernel: int = 3, stride: int = 1) -> nn.Sequential:
     """Convolution, ReLU."""
     return nn.Sequential(SameConv(channels_in, channels_out, kernel, stride), nn.ReLU())
+
+
+def convs_relu(count: int, channels_in: int, channels_out: int) -> nn.Sequential:
+    """So many times 3×3 convolution, ReLU; nothing at all for 0."""
+    ins = (channels_in, *[channels_out] * count)
+    return nn.Sequential(*(conv_relu(ins[number], channels_out) for number in range(count)))
 
 
 def conv_relu_norm(channels_in: int, channels_out: int, momentum: float, stride: int = 1) -> nn.Sequential:

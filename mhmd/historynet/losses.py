@@ -21,6 +21,22 @@ def class_kl(logits: Tensor, labels: Tensor) -> Tensor:
     return (each * chosen).sum() / chosen.sum().clamp(min=1)
 
 
+def heads_kl(logits: tuple[Tensor, ...], labels: Tensor) -> Tensor:
+    """Mean over the heads of `class_kl`: (N, C) of each, and the labels (N, heads or more) in the heads' order."""
+    return torch.stack([class_kl(each, labels[:, head]) for head, each in enumerate(logits)]).mean()
+
+
+def distribution_kl(target_logits: Tensor, logits: Tensor) -> Tensor:
+    """KL divergence of one softmax from another, (N, C) both: Σ t·log(t/p), mean over N."""
+    target, found = target_logits.log_softmax(dim=1), logits.log_softmax(dim=1)
+    return functional.kl_div(found, target, reduction="batchmean", log_target=True)
+
+
+def mask_gray(logits: Tensor, mask: Tensor, classes: int) -> Tensor:
+    """Squared error of the mask's gray level, class index / (classes − 1): (N, 1, H, W) and (N, H, W)."""
+    return functional.mse_loss(logits[:, 0].sigmoid(), mask / max(classes - 1, 1))
+
+
 def keras_kld(target: Tensor, predicted: Tensor) -> Tensor:
     """Keras' `kullback_leibler_divergence` of (N, K) and (N, K): Σ t·log(t/p), mean over N.
 

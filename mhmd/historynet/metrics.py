@@ -7,15 +7,17 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torchmetrics.functional.image import structural_similarity_index_measure
 
 from mhmd.historynet.checkpoint import load_generator
+from mhmd.historynet.config import TrainConfig
 from mhmd.historynet.data import Batch, split_batches
 from mhmd.historynet.dataset import Split, open_dataset
 from mhmd.historynet.device import torch_device
-from mhmd.historynet.lab import lab_to_srgb_keeping_lightness, to_bytes, unscale_ab
-from mhmd.historynet.model import Painting
+from mhmd.historynet.lab import lab_to_srgb_keeping_lightness, to_bytes
+from mhmd.historynet.model import Generator, Painting
+from mhmd.historynet.paint import paint
 
 GREATEST_PSNR = 100.0
 """dB of a picture equal to its truth, whose PSNR would be infinite."""
@@ -23,7 +25,7 @@ GREATEST_PSNR = 100.0
 
 @dataclass(frozen=True, slots=True)
 class Scores:
-    """Measures of a split, on squares cut from the middle at the network's size.
+    """Measures of a split, on whole frames whose short side is the network's size.
 
     `neutral_…` is the same measure of predicting gray, ab = 0. ab errors are in CIELAB units, over all pixels and
     both channels; the others are means over pictures, of 8-bit sRGB as `colorize` would write it.
@@ -41,7 +43,7 @@ class Scores:
     neutral_ab_rmse: float
     true_colorfulness: float
     labelled: int  # pictures with a label
-    top1: float | None  # share of them whose label the class head names; None without any
+    top1: float | None  # share of them whose label the class head names; None without any, or without such a head
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +53,7 @@ class _Sums:
     means: Tensor  # sums over pictures of psnr, ssim, colorfulness, neutral psnr and ssim, true colorfulness
     errors: Tensor  # sums over ab values: |error|, error², |neutral error|, neutral error²
     labelled: int
-    named: int
+    named: int | None
 
 
 def evaluate(
@@ -66,18 +68,13 @@ def evaluate(
     generator, about = load_generator(checkpoint, where)
     dataset = open_dataset(shards)
     about.require_labels(dataset.labels, checkpoint)
-    return score(generator, split_batches(dataset, split, about.config.size_px, batch, where, pictures))
+    return score(generator, split_batches(dataset, split, about.config.size_px, batch, where, pictures=pictures))
 
 
-def score(generator: nn.Module, batches: Iterable[Batch]) -> Scores:
+def score(generator: Generator, batches: Iterable[Batch]) -> Scores:
     """Scores of a generator in evaluation mode, over at least one batch; its own mode is given back after."""
-    was_training = generator.training
-    generator.eval()
-    try:
-        with torch.inference_mode():
-            sums = [_sums(generator(batch.lightness), batch) for batch in batches]
-    finally:
-        generator.train(was_training)
+    sums = [_sums(paint(generator, batch.lightness), batch, generator.config) for batch in batches]
+    named = [s.named for s in sums if s.named is not None]
     pictures, labelled = sum(s.pictures for s in sums), sum(s.labelled for s in sums)
     psnr, ssim, colour, neutral_psnr, neutral_ssim, true_colour = (
         torch.stack([s.means for s in sums]).sum(dim=0) / pictures
@@ -98,7 +95,7 @@ def score(generator: nn.Module, batches: Iterable[Batch]) -> Scores:
         neutral_ab_rmse=neutral_mse**0.5,
         true_colorfulness=true_colour,
         labelled=labelled,
-        top1=sum(s.named for s in sums) / labelled if labelled else None,
+        top1=sum(named) / labelled if labelled and named else None,
     )
 
 
@@ -127,23 +124,26 @@ def colorfulness(rgb: Tensor) -> Tensor:
 
 
 def pictures_of(lightness: Tensor, ab: Tensor) -> Tensor:
-    """8-bit sRGB, (N, 3, H, W), of the network's L (N, 1, H, W) and ab (N, 2, H, W), both in [0, 1]; L is kept."""
-    return to_bytes(lab_to_srgb_keeping_lightness(torch.cat((lightness * 100, unscale_ab(ab)), dim=1)))
+    """8-bit sRGB, (N, 3, H, W), of the network's L in [0, 1], (N, 1, H, W), and CIELAB's ab (N, 2, H, W); L is kept."""
+    return to_bytes(lab_to_srgb_keeping_lightness(torch.cat((lightness * 100, ab), dim=1)))
 
 
-def _sums(painting: Painting, batch: Batch) -> _Sums:
-    neutral = torch.full_like(batch.ab, 0.5)
+@torch.inference_mode()
+def _sums(painting: Painting, batch: Batch, config: TrainConfig) -> _Sums:
+    neutral = torch.zeros_like(batch.ab)
     made, gray, true = (pictures_of(batch.lightness, ab) for ab in (painting.ab, neutral, batch.ab))
     means = (psnr(made, true), ssim(made, true), colorfulness(made), psnr(gray, true), ssim(gray, true))
-    error = unscale_ab(painting.ab) - unscale_ab(batch.ab)
-    true_ab = unscale_ab(batch.ab)
-    errors = (error.abs(), error.square(), true_ab.abs(), true_ab.square())
-    labelled = batch.labels >= 0
+    error = painting.ab - batch.ab
+    errors = (error.abs(), error.square(), batch.ab.abs(), batch.ab.square())
+    label = batch.labels[:, 0]
+    named = None
+    if config.class_head != "imagenet":
+        named = int((painting.class_logits[0].argmax(dim=1) == label)[label >= 0].sum())
     return _Sums(
         pictures=len(batch.keys),
         ab_values=error.numel(),
         means=torch.stack([each.double().sum().cpu() for each in (*means, colorfulness(true))]),
         errors=torch.stack([each.double().sum().cpu() for each in errors]),
-        labelled=int(labelled.sum()),
-        named=int((painting.class_logits.argmax(dim=1) == batch.labels)[labelled].sum()),
+        labelled=int((label >= 0).sum()),
+        named=named,
     )

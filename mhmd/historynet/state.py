@@ -1,4 +1,4 @@
-"""What training needs to go on: networks and moments as named tensors, both directions."""
+"""What training needs to go on: networks, moments and averaged weights as named tensors, both directions."""
 
 from __future__ import annotations
 
@@ -11,11 +11,14 @@ from torch import Tensor
 from mhmd.errors import RecipeError, WeightsError
 from mhmd.historynet import checkpoint
 from mhmd.historynet.checkpoint import About
-from mhmd.historynet.steps import Learners
+from mhmd.historynet.learners import Learner, Learners
 
 
 def save(run: Path, learners: Learners, about: About) -> None:
-    """Write what training needs to go on. Raises RecipeError, and writes nothing, when a weight is not finite."""
+    """Write what training needs to go on.
+
+    Raises RecipeError, and writes nothing, when a weight is not finite; StorageError when there is no room.
+    """
     tensors = _tensors(learners)
     for name, tensor in tensors.items():
         if not torch.isfinite(tensor).all():
@@ -28,27 +31,35 @@ def save(run: Path, learners: Learners, about: About) -> None:
 
 
 def save_model(run: Path, learners: Learners, about: About) -> Path:
-    """Write the generator alone, as the run's model, and give its path."""
-    weights = learners.generator.module.state_dict()
+    """Write the generator alone, averaged where it is, as the run's model, and give its path. Raises StorageError."""
+    weights = learners.model().state_dict()
     checkpoint.write(run / checkpoint.MODEL, {f"generator.{name}": tensor for name, tensor in weights.items()}, about)
     return run / checkpoint.MODEL
 
 
 def restore(run: Path, learners: Learners) -> None:
-    """Put networks and moments back as `save` found them. Raises WeightsError when they do not fit."""
+    """Put networks, moments and averages back as `save` found them. Raises WeightsError when they do not fit."""
     path = run / checkpoint.LAST
     _, tensors = checkpoint.read(path, "")
     for network, learner in learners.named():
         checkpoint.load_into(learner.module, _under(f"{network}.", tensors), path)
-        for name, weight in learner.module.named_parameters():
-            moments = _under(f"optimizer.{network}.{name}.", tensors)
-            if any(moment.dim() and moment.shape != weight.shape for moment in moments.values()):
-                raise WeightsError(f"{path}: moments of {name} do not fit", wanted="its shape", do="train anew")
-            if moments:
-                # Adam keeps its count of steps on the CPU, everything else where the weight lies
-                learner.optimizer.state[weight] = {
-                    slot: moment.to(weight.device) if moment.dim() else moment for slot, moment in moments.items()
-                }
+        _restore_moments(learner, _under(f"optimizer.{network}.", tensors), path)
+    if learners.average is not None:
+        checkpoint.load_into(learners.average.module, _under("average.", tensors), path)
+
+
+def _restore_moments(learner: Learner, tensors: Mapping[str, Tensor], path: Path) -> None:
+    state = {}
+    for number, (name, weight) in enumerate(learner.module.named_parameters()):
+        moments = _under(f"{name}.", tensors)
+        if any(moment.dim() and moment.shape != weight.shape for moment in moments.values()):
+            raise WeightsError(f"{path}: moments of {name} do not fit", wanted="its shape", do="train anew")
+        if moments:
+            state[number] = {
+                slot: moment.to(memory_format=torch.channels_last) if moment.dim() == 4 else moment
+                for slot, moment in moments.items()
+            }
+    learner.optimizer.load_state_dict(learner.optimizer.state_dict() | {"state": state})
 
 
 def _tensors(learners: Learners) -> dict[str, Tensor]:
@@ -58,6 +69,8 @@ def _tensors(learners: Learners) -> dict[str, Tensor]:
         for name, weight in learner.module.named_parameters():
             moments = learner.optimizer.state.get(weight, {})
             tensors |= {f"optimizer.{network}.{name}.{slot}": moment for slot, moment in moments.items()}
+    if learners.average is not None:
+        tensors |= {f"average.{name}": tensor for name, tensor in learners.average.module.state_dict().items()}
     return tensors
 
 

@@ -1,53 +1,25 @@
-"""One training step: the generator's, the critic's, the ab-classifier's. A new loss term goes into `_terms`."""
+"""The losses of one batch, and their gradients: the generator's, the critic's, the ab-classifier's.
+
+A new loss term goes into `_terms`.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+import random
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import torch
 from lightning_fabric import Fabric
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional
-from torch.optim import Adam, Optimizer
 
-from mhmd.historynet.backbone import load_backbone
 from mhmd.historynet.config import TrainConfig
-from mhmd.historynet.critic import AbClassifier, Critic
 from mhmd.historynet.data import Batch
-from mhmd.historynet.losses import class_kl, gradient_penalty, keras_kld, wasserstein
-from mhmd.historynet.model import Generator, Painting
-
-KERAS_ADAM_EPSILON = 1e-7
-
-
-@dataclass(frozen=True, slots=True)
-class Learner:
-    """A network, as itself and as Fabric wraps it for forward passes, and its optimizer."""
-
-    module: nn.Module
-    forward: nn.Module
-    optimizer: Optimizer
-
-
-@dataclass(frozen=True, slots=True)
-class Learners:
-    """The three networks that learn."""
-
-    generator: Learner
-    critic: Learner
-    ab_classifier: Learner
-
-    def named(self) -> tuple[tuple[str, Learner], ...]:
-        """Each with the name it has in checkpoints."""
-        return (("generator", self.generator), ("critic", self.critic), ("ab_classifier", self.ab_classifier))
-
-    def set_rate(self, learning_rate: float) -> None:
-        """Give all optimizers this learning rate."""
-        for _, learner in self.named():
-            for group in learner.optimizer.param_groups:
-                group["lr"] = learning_rate
+from mhmd.historynet.lab import scale_ab
+from mhmd.historynet.learners import Learner, Learners, held
+from mhmd.historynet.losses import distribution_kl, gradient_penalty, heads_kl, keras_kld, mask_gray, wasserstein
+from mhmd.historynet.model import Painting
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,89 +29,97 @@ class _Term:
     value: Tensor
 
 
-def new_learners(fabric: Fabric, config: TrainConfig, labels: int) -> Learners:
-    """Networks with first weights that depend on the seed alone, and their Adams. Raises WeightsError (backbone)."""
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(config.seed)
-        generator, critic, ab_classifier = Generator(config, labels), Critic(config), AbClassifier(config)
-    if config.backbone_weights:
-        load_backbone(generator.trunk, config.backbone_weights)
-    learners = []
-    for module in (generator, critic, ab_classifier):
-        adam = Adam(
-            module.parameters(),
-            lr=config.learning_rate,
-            betas=(config.beta_1, config.beta_2),
-            eps=KERAS_ADAM_EPSILON,
-        )
-        forward, optimizer = fabric.setup(module, adam)
-        learners.append(Learner(module.train(), forward, optimizer))
-    return Learners(*learners)
+@dataclass(frozen=True, slots=True)
+class Losses:
+    """Every loss of a batch, unweighted, by name; `generator` is the weighted sum that the generator goes down."""
+
+    names: tuple[str, ...]
+    values: Tensor  # float64, detached, on the device
 
 
-def train_step(fabric: Fabric, learners: Learners, batch: Batch, config: TrainConfig, step: int) -> Mapping[str, float]:
-    """Train each network once on a batch; `step` counts from 0. Gives every loss, unweighted, by name.
+def gradients(fabric: Fabric, learners: Learners, batch: Batch, config: TrainConfig, classes: int) -> Losses:
+    """Add to every network the gradients of its own losses on a batch, divided by the parts of a step.
 
-    A term of weight 0 is not computed, and a network that only such a term would use is not trained.
+    `classes` are the mask's. A term of weight 0 is not computed.
     """
-    painting: Painting = learners.generator.forward(batch.lightness)
-    with _held(learners.critic), _held(learners.ab_classifier):
-        terms = _terms(learners, painting, batch, config)
+    share = 1 / config.accumulate
+    with fabric.autocast():
+        painting: Painting = learners.generator.forward(batch.seen)
+    made, true = scale_ab(painting.ab, config.ab_range), scale_ab(batch.ab, config.ab_range)
+    with held(learners.critic, learners.ab_classifier):
+        terms = list(_terms(fabric, learners, painting, made, true, batch, config, classes))
         total = torch.stack([term.weight * term.value for term in terms]).sum()
-        _update(fabric, learners.generator, total)
+        fabric.backward(total * share)
     losses = {term.name: term.value for term in terms} | {"generator": total}
-    made_ab, info = painting.ab.detach(), painting.info.detach()
-    if config.weight_critic:
-        losses |= _critic_step(fabric, learners.critic, batch, made_ab, config, step)
-    if config.weight_info:
-        losses["ab_classifier_own"] = own = keras_kld(info, learners.ab_classifier.forward(made_ab))
-        _update(fabric, learners.ab_classifier, own)
-    values = torch.stack([value.detach().double() for value in losses.values()]).tolist()
-    return dict(zip(losses, values, strict=True))
+    made = made.detach()
+    if learners.critic is not None:
+        penalty, distance = _critic_losses(fabric, learners.critic, batch, true, made, config)
+        losses |= {"critic_own": distance + config.gradient_penalty * penalty, "gradient_penalty": penalty}
+        fabric.backward(losses["critic_own"] * share)
+    if learners.ab_classifier is not None:
+        losses["ab_classifier_own"] = own = _told_by_colours(fabric, learners.ab_classifier, painting, made, config)
+        fabric.backward(own * share)
+    return Losses(tuple(losses), torch.stack([value.detach().double() for value in losses.values()]))
 
 
-def _terms(learners: Learners, painting: Painting, batch: Batch, config: TrainConfig) -> list[_Term]:
-    terms = []
+def _terms(
+    fabric: Fabric,
+    learners: Learners,
+    painting: Painting,
+    made: Tensor,
+    true: Tensor,
+    batch: Batch,
+    config: TrainConfig,
+    classes: int,
+) -> Iterator[_Term]:
     if config.weight_ab:
-        terms.append(_Term("ab", config.weight_ab, functional.mse_loss(painting.ab, batch.ab)))
-    if config.weight_class:
-        terms.append(_Term("class", config.weight_class, class_kl(painting.class_logits, batch.labels)))
-    if config.weight_critic:
-        scores = learners.critic.forward(batch.lightness, painting.ab)
-        terms.append(_Term("critic", config.weight_critic, -scores.mean()))
+        yield _Term("ab", config.weight_ab, functional.mse_loss(made, true))
+    if config.weight_class and config.class_head != "imagenet":
+        yield _Term("class", config.weight_class, heads_kl(painting.class_logits, batch.labels))
+    elif config.weight_class and learners.teacher is not None:
+        with torch.no_grad(), fabric.autocast():
+            target = learners.teacher(batch.seen).float()
+        yield _Term("class", config.weight_class, distribution_kl(target, painting.class_logits[0]))
+    if learners.critic is not None:
+        with fabric.autocast():
+            scores = learners.critic.forward(batch.lightness, made)
+        yield _Term("critic", config.weight_critic, -scores.float().mean())
     if config.weight_parsing:
-        terms.append(_Term("parsing", config.weight_parsing, functional.mse_loss(painting.mask, batch.mask)))
-    if config.weight_info:
-        # info is a target here: the colours are to carry it, not it to follow what C reads from them
-        read = learners.ab_classifier.forward(painting.ab)
-        terms.append(_Term("info", config.weight_info, keras_kld(painting.info.detach(), read)))
-    return terms
+        assert painting.mask_logits is not None, "a config with a weight has the branch"
+        assert batch.mask is not None, "the dataset was asked for masks"
+        as_classes = config.mask_target == "classes"
+        logits = painting.mask_logits
+        value = functional.cross_entropy(logits, batch.mask) if as_classes else mask_gray(logits, batch.mask, classes)
+        yield _Term("parsing", config.weight_parsing, value)
+    if learners.ab_classifier is not None:
+        yield _Term(
+            "info", config.weight_info, _told_by_colours(fabric, learners.ab_classifier, painting, made, config)
+        )
 
 
-def _critic_step(
-    fabric: Fabric, critic: Learner, batch: Batch, made_ab: Tensor, config: TrainConfig, step: int
-) -> dict[str, Tensor]:
-    chance = torch.Generator().manual_seed(config.seed * 2**31 + step)
-    mix = torch.rand(len(batch.keys), generator=chance).to(made_ab.device)
-    distance = wasserstein(critic.forward(batch.lightness, batch.ab), critic.forward(batch.lightness, made_ab))
-    # the module itself, in float32: a second derivative in bfloat16 would be mostly noise
-    penalty = gradient_penalty(critic.module, batch.lightness, batch.ab, made_ab, mix)
-    own = distance + config.gradient_penalty * penalty
-    _update(fabric, critic, own)
-    return {"critic_own": own, "gradient_penalty": penalty}
+def _told_by_colours(
+    fabric: Fabric, ab_classifier: Learner, painting: Painting, made: Tensor, config: TrainConfig
+) -> Tensor:
+    """How far what the ab-classifier reads from colours is from what the generator knows of the picture.
+
+    The generator's side is a target here: colours are to carry it, not it to follow what is read from them.
+    """
+    with fabric.autocast():
+        read = ab_classifier.forward(made).float()
+    if config.colour_class == "info":
+        return keras_kld(painting.info.detach(), read)
+    return distribution_kl(painting.class_logits[0].detach(), read)
 
 
-def _update(fabric: Fabric, learner: Learner, loss: Tensor) -> None:
-    learner.optimizer.zero_grad()
-    fabric.backward(loss)
-    learner.optimizer.step()
-
-
-@contextmanager
-def _held(learner: Learner) -> Iterator[None]:
-    """Gradients pass through the network and leave its weights alone."""
-    learner.module.requires_grad_(False)
-    try:
-        yield
-    finally:
-        learner.module.requires_grad_(True)
+def _critic_losses(
+    fabric: Fabric, critic: Learner, batch: Batch, true: Tensor, made: Tensor, config: TrainConfig
+) -> tuple[Tensor, Tensor]:
+    """Gradient penalty, and what the critic minimizes besides."""
+    count = len(batch.keys)
+    with fabric.autocast():  # both in one pass: the critic has no batch norm
+        scores = critic.forward(torch.cat((batch.lightness, batch.lightness)), torch.cat((true, made))).float()
+    drawn = torch.Generator().manual_seed(random.Random(f"mix {config.seed} {batch.number}").getrandbits(62))
+    mix = torch.rand(count, generator=drawn).to(made.device)
+    # the module itself, in float32 or TF32: torch.compile refuses second derivatives, and bfloat16 would drown them
+    penalty = gradient_penalty(critic.module, batch.lightness, true, made, mix)
+    return penalty, wasserstein(scores[:count], scores[count:])

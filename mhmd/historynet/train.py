@@ -3,52 +3,32 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Sequence
 from contextlib import closing
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from time import perf_counter
-from types import MappingProxyType
-from typing import Literal
 
+import torch
 from lightning_fabric import Fabric
 
 from mhmd.errors import RecipeError, UsageError
 from mhmd.historynet import checkpoint, state
 from mhmd.historynet.checkpoint import About
 from mhmd.historynet.config import TrainConfig
-from mhmd.historynet.data import Batch, split_batches, train_batches
+from mhmd.historynet.damage import Damage
+from mhmd.historynet.data import Batch, Part, split_batches, train_batches
 from mhmd.historynet.dataset import Dataset, Split, open_dataset
 from mhmd.historynet.device import fabric_on
+from mhmd.historynet.events import Event, Telling, TrainResult
 from mhmd.historynet.interrupt import stop_requests
-from mhmd.historynet.journal import Journal, painted_panel
-from mhmd.historynet.layers import count_parameters
+from mhmd.historynet.journal import Journal
+from mhmd.historynet.learners import Learners, new_learners
 from mhmd.historynet.metrics import Scores, score
-from mhmd.historynet.steps import Learners, new_learners, train_step
+from mhmd.historynet.steps import Losses, gradients
 
 PANEL_PICTURES = 8
-
-
-@dataclass(frozen=True, slots=True)
-class Event:
-    """Something to tell whoever waits. A `step` comes after every step, with its losses in `values`."""
-
-    kind: Literal["note", "warning", "step", "validation", "checkpoint"]
-    step: int
-    steps: int
-    text: str
-    values: Mapping[str, float] = field(default_factory=lambda: MappingProxyType({}))
-
-
-@dataclass(frozen=True, slots=True)
-class TrainResult:
-    """How training ended."""
-
-    checkpoint: Path
-    step: int
-    scores: Scores | None  # of the last validation, when this call made one
-    fresh: bool  # there was nothing left to do
-    stopped_by: str | None  # the signal that ended it early
+WORKERS = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,76 +39,130 @@ class _Run:
     dataset: Dataset
     config: TrainConfig
     steps: int
+    workers: int
     fabric: Fabric
     learners: Learners
-    report: Callable[[Event], None]
+    tell: Telling
 
     def about(self, step: int) -> About:
         return _about(self.dataset, self.config, step)
 
 
 def train(
-    shards: str, run: Path, config: TrainConfig, *, device: str = "auto", report: Callable[[Event], None]
+    shards: str,
+    run: Path,
+    config: TrainConfig,
+    *,
+    device: str = "auto",
+    devices: int = 1,
+    workers: int = WORKERS,
+    report: Callable[[Event], None],
 ) -> TrainResult:
     """Train on the shards at a folder or URL; leave checkpoints, metrics, curves and panels in the folder `run`.
+
+    `devices` of one machine, or those of torchrun, take equal parts of each batch; every one has a process of its own,
+    and only the first reports and writes. `workers` threads of each process read samples.
 
     `model.safetensors` is the generator of the validation with the least ab error (ab_rmse: the square is what is
     learnt), or the last one where there is no val split. A run that has a checkpoint goes on from it, to the same bits
     on a CPU as if it had never stopped. SIGINT and SIGTERM end it after the step they fall into, with a checkpoint.
 
-    Raises DatasetError for shards that cannot be used, WeightsError when `run` holds a checkpoint of another
-    training (naming what differs) and for backbone weights, UsageError for a device that is not there or a `run`
-    that is no folder, RecipeError when a loss or weight is no longer finite (the last good checkpoint is kept).
+    Raises DatasetError for shards that cannot be used, or too many damaged samples; WeightsError when `run` holds a
+    checkpoint of another training (naming what differs) and for backbone weights; UsageError for devices that are not
+    there or cannot share a batch, or a `run` that is no folder; StorageError when a checkpoint finds no room;
+    RecipeError when a loss or weight is no longer finite (the last good checkpoint is kept).
     """
+    fabric = fabric_on(device, config.precision, devices)
+    if config.batch % (fabric.world_size * config.accumulate):
+        raise UsageError(
+            f"batch {config.batch} for {fabric.world_size} devices, in {config.accumulate} parts each",
+            wanted="equal parts",
+            do="change batch, accumulate or --devices",
+        )
+    fabric.launch()
     dataset = open_dataset(shards)
+    dataset.require(config)
     steps = config.total_steps(dataset.train.samples)
     first = _step_reached(run, _about(dataset, config, 0))
+    tell = Telling(report if fabric.is_global_zero else None, steps, config.batch)
     if first >= steps:
-        report(Event("note", first, steps, f"{run} is fresh: all {steps} steps are done"))
+        tell.note(first, f"{run} is fresh: all {steps} steps are done")
         return TrainResult(run / checkpoint.MODEL, first, None, fresh=True, stopped_by=None)
-    fabric = fabric_on(device, config.precision)
-    learners = new_learners(fabric, config, len(dataset.labels))
+    learners = new_learners(fabric, config, _about(dataset, config, 0).classes)
     if first:
         state.restore(run, learners)
-    _tell_start(report, dataset, config, learners, fabric, first, steps)
-    with Journal(run, first) as journal:
-        return _loop(_Run(run, dataset, config, steps, fabric, learners, report), journal, first)
+    tell.start(dataset, config, learners, fabric, first)
+    with Journal(run if fabric.is_global_zero else None, first) as journal:
+        return _loop(_Run(run, dataset, config, steps, workers, fabric, learners, tell), journal, first)
 
 
 def _loop(run: _Run, journal: Journal, first: int) -> TrainResult:
-    config, model, scores = run.config, run.learners.generator.module, None
-    panel, best = _panel_batch(run), _best_before(run, first)
-    batches = train_batches(run.dataset, config.size_px, config.batch, config.seed, first, run.fabric.device)
+    config, fabric, scores = run.config, run.fabric, None
+    leads, on_cpu = fabric.is_global_zero, fabric.device.type == "cpu"
+    panel, best = (_panel(run) if leads else []), _best_before(run, first)
+    part = Part(fabric.global_rank, fabric.world_size)
+    damage = Damage(run.dataset.train.samples // fabric.world_size, config.max_damaged)
+    batches = train_batches(run.dataset, config, first, fabric.device, part=part, workers=run.workers, damage=damage)
+    started, told = perf_counter(), first
     with stop_requests() as stop, closing(batches):
         for step in range(first + 1, run.steps + 1):
-            started = perf_counter()
-            run.learners.set_rate(config.rate_at(step - 1, run.steps))
-            losses = train_step(run.fabric, run.learners, next(batches), config, step - 1)
-            _require_finite(losses, step)
-            took = f"{perf_counter() - started:.2f} s"
-            run.report(Event("step", step, run.steps, f"loss {losses['generator']:.5f}, {took}", losses))
-            stopped_by = stop.signal  # read once: it may come at any line
-            ends = step == run.steps or stopped_by is not None
-            if step % config.log_every == 0 or ends:
-                journal.losses(step, losses)
-            if step % config.validate_every == 0 or step == run.steps:
-                journal.panel(step, painted_panel(model, panel))
+            losses = [
+                gradients(fabric, run.learners, next(batches), config, len(run.dataset.mask_classes))
+                for _ in range(config.accumulate)
+            ]
+            run.learners.update(fabric, config.rate_at(step - 1, run.steps), step)
+
+            validates = step % config.validate_every == 0 or step == run.steps
+            saves = step % config.checkpoint_every == 0 or step == run.steps
+            if not (on_cpu or validates or saves or step % config.log_every == 0):
+                continue  # reading a loss would make the processor wait for the GPU
+            values, stopped_by = _read(fabric, losses, stop.signal)
+            _require_finite(values, step)
+            run.tell.damage(step, damage)
+            run.tell.step(step, values, (step - told) * config.batch / (perf_counter() - started))
+            stopped_by = stopped_by or (stop.signal if fabric.world_size == 1 else None)  # one that came just now
+            if step % config.log_every == 0 or step == run.steps or stopped_by:
+                journal.losses(step, values, config.rate_at(step - 1, run.steps))
+            if validates and leads:
+                journal.panel(step, run.learners.model(), panel)
                 scores = _validated(run, journal, step)
                 if scores is not None and (best is None or scores.ab_rmse < best):
                     best = scores.ab_rmse
                     _write_model(run, step, best)
-            if step % config.checkpoint_every == 0 or ends:
+            if (saves or stopped_by) and leads:
                 state.save(run.folder, run.learners, run.about(step))
                 if best is None:
                     _write_model(run, step, None)
-            if stopped_by is not None:
+            if stopped_by:
                 break
+            started, told = perf_counter(), step
+    run.tell.end(step, run.folder / checkpoint.MODEL, damage)
     return TrainResult(run.folder / checkpoint.MODEL, step, scores, fresh=False, stopped_by=stopped_by)
+
+
+def _read(fabric: Fabric, losses: Sequence[Losses], signal: str | None) -> tuple[dict[str, float], str | None]:
+    """Losses of a step, meaned over its parts on all devices; and by what to stop, when any process was asked to."""
+    mean = torch.stack([each.values for each in losses]).mean(dim=0)
+    vector = torch.cat((mean, mean.new_tensor([float(signal is not None)])))
+    if fabric.world_size > 1:
+        fabric.all_reduce(vector, reduce_op="mean")
+    *values, asked = vector.tolist()
+    return dict(zip(losses[0].names, values, strict=True)), (signal or "another process") if asked else None
+
+
+def _require_finite(losses: dict[str, float], step: int) -> None:
+    for name, value in losses.items():
+        if not math.isfinite(value):
+            raise RecipeError(
+                f"loss {name} is {value} at step {step}",
+                wanted="finite losses",
+                do="lower learning_rate or the term's weight; the last good checkpoint is kept",
+            )
 
 
 def _write_model(run: _Run, step: int, val_ab_rmse: float | None) -> None:
     path = state.save_model(run.folder, run.learners, replace(run.about(step), val_ab_rmse=val_ab_rmse))
-    run.report(Event("checkpoint", step, run.steps, f"wrote {path}"))
+    run.tell.checkpoint(step, path)
 
 
 def _best_before(run: _Run, first: int) -> float | None:
@@ -141,7 +175,7 @@ def _best_before(run: _Run, first: int) -> float | None:
 
 
 def _about(dataset: Dataset, config: TrainConfig, step: int) -> About:
-    return About(config, step, dataset.train.samples, dataset.labels, dataset.mask_classes)
+    return About(config, step, dataset.key, dataset.labels, dataset.mask_classes)
 
 
 def _step_reached(run: Path, wanted: About) -> int:
@@ -158,53 +192,37 @@ def _step_reached(run: Path, wanted: About) -> int:
     return found.step
 
 
-def _tell_start(
-    report: Callable[[Event], None],
-    dataset: Dataset,
-    config: TrainConfig,
-    learners: Learners,
-    fabric: Fabric,
-    first: int,
-    steps: int,
-) -> None:
-    size = count_parameters(learners.generator.module)
-    go = f"going on at step {first} of {steps}" if first else f"{steps} steps"
-    report(
-        Event("note", first, steps, f"{dataset.train.samples} samples, {size:,} parameters, on {fabric.device}: {go}")
-    )
-    if not config.backbone_weights:
-        report(Event("warning", first, steps, "the trunk starts from random weights: backbone_weights is empty"))
-    if not dataset.val.samples:
-        report(Event("warning", first, steps, "the val split is empty: no validation"))
-
-
-def _panel_batch(run: _Run) -> Batch:
+def _panel(run: _Run) -> list[Batch]:
+    """The pictures that every panel shows."""
     split: Split = "val" if run.dataset.val.samples else "train"
-    pictures = split_batches(run.dataset, split, run.config.size_px, PANEL_PICTURES, run.fabric.device, PANEL_PICTURES)
-    with closing(pictures):
-        return next(pictures)
+    pictures = split_batches(
+        run.dataset,
+        split,
+        run.config.size_px,
+        PANEL_PICTURES,
+        run.fabric.device,
+        pictures=PANEL_PICTURES,
+        damage=Damage(min(PANEL_PICTURES, run.dataset.split(split).samples), run.config.max_damaged),
+    )
+    return list(pictures)
 
 
 def _validated(run: _Run, journal: Journal, step: int) -> Scores | None:
     if not run.dataset.val.samples:
         return None
+    config = run.config
     pictures = split_batches(
-        run.dataset, "val", run.config.size_px, run.config.batch, run.fabric.device, run.config.validate_pictures
+        run.dataset,
+        "val",
+        config.size_px,
+        config.batch,
+        run.fabric.device,
+        pictures=config.validate_pictures,
+        workers=run.workers,
+        damage=Damage(min(config.validate_pictures, run.dataset.val.samples), config.max_damaged),
     )
     with closing(pictures):
-        scores = score(run.learners.generator.module, pictures)
+        scores = score(run.learners.model(), pictures)
     journal.scores(step, scores)
-    text = f"val: ab error {scores.ab_rmse:.2f} (gray {scores.neutral_ab_rmse:.2f}), PSNR {scores.psnr:.2f} dB"
-    values = {"ab_mae": scores.ab_mae, "ab_rmse": scores.ab_rmse, "psnr": scores.psnr, "ssim": scores.ssim}
-    run.report(Event("validation", step, run.steps, text, values))
+    run.tell.validation(step, scores)
     return scores
-
-
-def _require_finite(losses: Mapping[str, float], step: int) -> None:
-    for name, value in losses.items():
-        if not math.isfinite(value):
-            raise RecipeError(
-                f"loss {name} is {value} at step {step}",
-                wanted="finite losses",
-                do="lower learning_rate or the term's weight; the last good checkpoint is kept",
-            )

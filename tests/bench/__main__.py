@@ -6,7 +6,7 @@ from argparse import ArgumentParser
 from importlib import import_module
 from pathlib import Path
 
-BENCHES = ("startup", "shots", "extract", "dedup", "label", "parse", "shard")
+BENCHES = ("startup", "shots", "extract", "dedup", "label", "parse", "shard", "train")
 
 
 def main() -> None:

@@ -6,16 +6,19 @@ import io
 import json
 import tarfile
 from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
 
 import cv2
 import numpy as np
+import pyarrow.parquet as pq
 import pytest
 import torch
 
 from mhmd.historynet.config import TrainConfig
-from mhmd.records import SampleInfo
+from mhmd.records import SampleInfo, SampleRow
 from mhmd.sample import Sample, members
+from mhmd.storage import table_of
 
 LABELS = [["before", "china", "formal"], ["during", "china", "formal"], ["after", "china", "formal"]]
 CLASSES = ["background", "hair", "clothes"]
@@ -42,7 +45,7 @@ def sample(number: int, split: str, height: int = 48, width: int = 80) -> Sample
         frame_id=key,
         split=split,
         label_id=number % 4 - 1,
-        era_id=0,
+        era_id=number % 4 - 1,
         nationality_id=0,
         garment_id=0,
         era="",
@@ -63,17 +66,22 @@ def sample(number: int, split: str, height: int = 48, width: int = 80) -> Sample
     return Sample(jpeg.tobytes(), mask.tobytes(), info)
 
 
-def write_shards(folder: Path, train: int = 20, val: int = 5, a_shard: int = 8) -> str:
+def write_shards(
+    folder: Path, train: int = 20, val: int = 5, a_shard: int = 8, draw: Callable[[int, str], Sample] = sample
+) -> str:
     """Write a dataset and give its path."""
     folder.mkdir(parents=True)
     shards: dict[str, list[str]] = {}
+    rows = []
     for split, count in (("train", train), ("val", val), ("test", 0)):
         shards[split] = []
         for first in range(0, count, a_shard):
             shards[split].append(f"{split}-{first // a_shard:06d}.tar")
             with tarfile.open(folder / shards[split][-1], "w") as tar:
                 for number in range(first, min(first + a_shard, count)):
-                    for name, data in members(sample(number, split)):
+                    made = draw(number, split)
+                    rows.append(SampleRow(**asdict(made.info), shard=shards[split][-1]))
+                    for name, data in members(made):
                         entry = tarfile.TarInfo(name)
                         entry.size = len(data)
                         tar.addfile(entry, io.BytesIO(data))
@@ -84,6 +92,7 @@ def write_shards(folder: Path, train: int = 20, val: int = 5, a_shard: int = 8) 
         "mask_classes": CLASSES,
         "labels": LABELS,
     }
+    pq.write_table(table_of(SampleRow, rows), folder / "samples.parquet")
     (folder / "stats.json").write_text(json.dumps(stats))
     return str(folder)
 

@@ -18,13 +18,13 @@ CPU = torch.device("cpu")
 
 @pytest.fixture
 def about(tiny: Callable[..., TrainConfig]) -> About:
-    return About(tiny(), step=7, samples=20, labels=LABELS, mask_classes=("background", "clothes"))
+    return About(tiny(), step=7, dataset_key="k1", labels=LABELS, mask_classes=("background", "clothes"))
 
 
 @pytest.fixture
 def saved(tmp_path: Path, about: About) -> Path:
     path = tmp_path / "model.safetensors"
-    tensors = Generator(about.config, len(LABELS)).state_dict()
+    tensors = Generator(about.config, about.classes).state_dict()
     checkpoint.write(path, {f"generator.{name}": tensor for name, tensor in tensors.items()}, about)
     return path
 
@@ -59,7 +59,7 @@ def test_files_that_are_no_checkpoints_are_told(tmp_path: Path) -> None:
         with pytest.raises(WeightsError, match="checkpoint of mhmd train"):
             load_generator(tmp_path / "other", CPU)
     save_file({"generator.x": torch.zeros(1)}, tmp_path / "foreign.safetensors")
-    with pytest.raises(WeightsError, match="something else; wanted historynet 1"):
+    with pytest.raises(WeightsError, match="something else; wanted historynet 2"):
         read_about(tmp_path / "foreign.safetensors")
 
 
@@ -93,7 +93,7 @@ def test_what_differs_between_two_trainings_is_named(about: About, tmp_path: Pat
     about.require_same(replace(about, step=9), tmp_path)
     for other, message in (
         (replace(about, config=about.config.model_copy(update={"batch": 8})), "batch = 4; wanted 8"),
-        (replace(about, samples=21), "train samples = 20; wanted 21"),
+        (replace(about, dataset_key="k2"), "dataset key = 'k1'; wanted 'k2'"),
         (replace(about, mask_classes=("background",)), "mask classes = 'background, clothes'"),
         (replace(about, labels=LABELS[:1]), "labels"),
     ):

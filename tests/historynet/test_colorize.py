@@ -22,12 +22,12 @@ LEVEL = 100 / 255
 def model(tmp_path: Path, tiny: Callable[..., TrainConfig]) -> Path:
     """An untrained generator made to paint loudly: far out of sRGB's gamut, and differently from place to place."""
     torch.manual_seed(0)
-    generator = Generator(tiny(), 2)
+    about = About(tiny(), 1, "", (("a", "b", "c"), ("a", "b", "d")), ("background",))
+    generator = Generator(about.config, about.classes)
     with torch.no_grad():
-        generator.colour.ab[0].convolution.weight *= 300
+        generator.colour.ab.convolution.weight *= 300
     path = tmp_path / "model" / "model.safetensors"
     path.parent.mkdir()
-    about = About(tiny(), 1, 2, (("a", "b", "c"), ("a", "b", "d")), ("background",))
     checkpoint.write(path, {f"generator.{name}": tensor for name, tensor in generator.state_dict().items()}, about)
     return path
 

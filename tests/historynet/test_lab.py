@@ -4,12 +4,12 @@ import torch
 from skimage.color import lab2rgb, rgb2lab
 
 from mhmd.historynet.lab import (
+    ab_of_logits,
     lab_to_srgb,
     lab_to_srgb_keeping_lightness,
     scale_ab,
     srgb_to_lab,
     to_bytes,
-    unscale_ab,
 )
 
 LEVEL = 100 / 255
@@ -35,14 +35,18 @@ def test_srgb_is_that_of_scikit_image() -> None:
     np.testing.assert_allclose(pixels(lab_to_srgb(planes(lab))), lab2rgb(lab), atol=1e-3)
 
 
-def test_scaled_ab_is_half_at_neutral_and_in_range_over_the_gamut() -> None:
-    assert scale_ab(torch.zeros(1)).item() == 0.5
+def test_both_ranges_of_ab_hold_the_gamut_and_have_neutral_in_the_middle() -> None:
     corners = planes(np.array([[r, g, b] for r in (0, 1) for g in (0, 1) for b in (0, 1)]))
     ab = srgb_to_lab(corners)[:, 1:]
-    scaled = scale_ab(ab)
-    assert scaled.min() > 0.05
-    assert scaled.max() < 0.95
-    torch.testing.assert_close(unscale_ab(scaled), ab)
+    assert scale_ab(ab[:, :, :1] * 0, "sigmoid").unique().item() == 0.5
+    for ab_range, low, high in (("sigmoid", 0, 1), ("tanh", -1, 1)):
+        scaled = scale_ab(ab, ab_range)
+        assert low + 0.005 < scaled.min() < scaled.max() < high - 0.005
+        logits = torch.logit(scaled) if ab_range == "sigmoid" else torch.atanh(scaled)
+        torch.testing.assert_close(ab_of_logits(logits, ab_range), ab, atol=1e-3, rtol=1e-4)
+        assert ab_of_logits(torch.zeros(1), ab_range).item() == 0
+    assert scale_ab(torch.tensor([-128.0, 64.0]), "sigmoid").tolist() == [0, 0.75]
+    assert scale_ab(torch.tensor([-110.0, 55.0]), "tanh").tolist() == [-1, 0.5]
 
 
 def wild(count: int = 40_000) -> np.ndarray:

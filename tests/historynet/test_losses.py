@@ -4,7 +4,15 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from mhmd.historynet.losses import class_kl, gradient_penalty, keras_kld, wasserstein
+from mhmd.historynet.losses import (
+    class_kl,
+    distribution_kl,
+    gradient_penalty,
+    heads_kl,
+    keras_kld,
+    mask_gray,
+    wasserstein,
+)
 
 
 def test_class_kl_is_minus_log_of_the_labels_share() -> None:
@@ -19,6 +27,27 @@ def test_unlabelled_samples_are_left_out_of_class_kl() -> None:
     assert loss.item() == pytest.approx(log(4))
     assert logits.grad[1].tolist() == [0, 0]
     assert class_kl(logits, torch.tensor([-1, -1])).item() == 0
+
+
+def test_heads_count_alike_and_each_passes_over_what_it_has_no_label_for() -> None:
+    logits = (torch.tensor([[log(1.0), log(3.0)], [0.0, 0.0]]), torch.tensor([[log(2.0), log(2.0), log(4.0)]] * 2))
+    labels = torch.tensor([[0, 2, 7], [1, -1, 7]])
+    assert heads_kl(logits, labels).item() == pytest.approx(((log(4) + log(2)) / 2 + log(2)) / 2)
+
+
+def test_distribution_kl_is_that_of_two_softmaxes() -> None:
+    target = torch.tensor([[log(1.0), log(3.0)], [2.0, 2.0]])
+    found = torch.tensor([[5.0, 5.0], [log(1.0), log(9.0)]])
+    first = 0.25 * log(0.25 / 0.5) + 0.75 * log(0.75 / 0.5)
+    second = 0.5 * log(0.5 / 0.1) + 0.5 * log(0.5 / 0.9)
+    assert distribution_kl(target, found).item() == pytest.approx((first + second) / 2)
+    assert distribution_kl(found, found).item() == pytest.approx(0, abs=1e-7)
+
+
+def test_mask_gray_is_the_squared_error_of_the_level() -> None:
+    logits, mask = torch.tensor([0.0, log(3.0)]).view(1, 1, 1, 2), torch.tensor([[[2, 4]]])
+    assert mask_gray(logits, mask, 5).item() == pytest.approx((0 + 0.25**2) / 2)
+    assert mask_gray(logits, torch.zeros(1, 1, 2, dtype=torch.long), 1).item() == pytest.approx((0.25 + 0.5625) / 2)
 
 
 def test_keras_kld_clips_both_sides() -> None:
