@@ -258,7 +258,9 @@ def test_half_of_a_run_that_was_cut_off_is_not_read(world: World) -> None:
     with pytest.raises(MissingInput, match=r"frames/beta\.parquet is half of a run that was cut off"):
         make(verb, verb.config(), world.where, on="serial")
     verdicts = storage.table("verdicts/beta.parquet")
-    storage.write_table("verdicts/beta.parquet", verdicts, Stamp("another digest"))
+    overlaps = storage.table("overlaps/beta.parquet")
+    for name, table in (("overlaps", overlaps), ("verdicts", verdicts)):
+        storage.write_table(f"{name}/beta.parquet", table, Stamp("another digest"))
     storage.write_table("shots/beta.parquet", shots, Stamp(storage.stamp("frames/beta.parquet").digest))
     verb = stage("shard")
     with pytest.raises(MissingInput, match=r"different runs.*run `mhmd dedup`"):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 import tarfile
+from dataclasses import replace
 from pathlib import Path
 
 import psutil
@@ -81,6 +82,9 @@ def test_a_write_that_fails_leaves_what_was_there(tmp_path: Path) -> None:
     assert [path.name for path in (tmp_path / "t").iterdir()] == ["a.parquet"]
 
 
+MASK = Mask("film", "film_1", "0:1", "p", ("a",), 0.0, 0.0, 1.0, (1.0,), (1.0,), 0, 0, None)
+
+
 def test_a_tar_is_read_by_tarfile_and_by_reference(tmp_path: Path) -> None:
     members = {"a.jpg": b"x" * 1000, "b" * 130 + ".jpg": b"", "c.png": bytes(512)}
     writer = TarWriter(tmp_path / "x.tar")
@@ -108,10 +112,7 @@ def test_bytes_stream_into_the_tar_in_bounded_memory(tmp_path: Path) -> None:
 def test_refs_of_a_sink_point_at_the_bytes(tmp_path: Path) -> None:
     storage = Storage(str(tmp_path))
     sink = Sink(storage, "film", (Mask,), "masks", lambda *_: None)
-    rows = [
-        Mask("film", f"film_{n:010d}", sink.put(f"{n}.png", bytes([n]) * (n + 1)), "p", ("a",), 0.0, 0.0, 1.0)
-        for n in range(3)
-    ]
+    rows = [replace(MASK, frame_id=f"film_{n:010d}", ref=sink.put(f"{n}.png", bytes([n]) * (n + 1))) for n in range(3)]
     sink.rows(Mask, rows)
     sink.commit("digest", {"film": {}})
     for n, ref in enumerate(storage.table("masks/film.parquet")["ref"].to_pylist()):
@@ -122,6 +123,6 @@ def test_refs_of_a_sink_point_at_the_bytes(tmp_path: Path) -> None:
 
 def test_a_frame_id_cannot_come_twice(tmp_path: Path) -> None:
     sink = Sink(Storage(str(tmp_path)), "film", (Mask,), "masks", lambda *_: None)
-    sink.rows(Mask, [Mask("film", "film_1", "0:1", "p", ("a",), 0.0, 0.0, 1.0)] * 2)
+    sink.rows(Mask, [MASK] * 2)
     with pytest.raises(AssertionError, match="twice"):
         sink.commit("digest", {"film": {}})
