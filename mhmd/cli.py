@@ -85,6 +85,8 @@ def _register(verb: AnyStage) -> None:
         if template is not None:
             say_template(where, template, only, limit)
             return
+        if sheet is not None and not sheet.absolute().parent.is_dir():
+            raise UsageError(f"--sheet {sheet}: no such folder", wanted="a folder that is there", do="make it first")
         with reporter(log) as shown:
             watchdog = Watchdog(stall_s, memory_bytes)
             made = make(
@@ -108,7 +110,10 @@ def _register(verb: AnyStage) -> None:
 
     sentence = (sys.modules[verb.module].__doc__ or "").splitlines()[0].partition(": ")[2]
     run.__doc__ = sentence[:1].upper() + sentence[1:]
+    parts = verb.scope != "corpus"  # some films' verdicts would be of another run than the others'
     reads = {
+        "only": parts,
+        "limit": parts,
         "labels": LabelEntry in verb.reads,
         "splits": SplitEntry in verb.reads,
         "out": verb.scope == "dataset",

@@ -71,7 +71,18 @@ class Inputs:
         if record not in STORED:
             table = self._manifest(record, films)
             return table if columns is None else table.select(list(columns))
-        return pa.concat_tables([self._storage.table(table_path(record, film), columns) for film in films])
+        return pa.concat_tables([self._rows_of(record, film, columns) for film in films])
+
+    def _rows_of(self, record: type[Record], film: str, columns: Sequence[str] | None) -> pa.Table:
+        """A film's rows of a stored table. Raises MissingInput when a column is not of its type."""
+        from mhmd.storage import schema_of
+
+        table = self._storage.table(table_path(record, film), columns)
+        for field in schema_of(record):
+            if field.name in table.column_names and table.schema.field(field.name).type != field.type:
+                found = table.schema.field(field.name).type
+                raise missing(record, film, self._where.data, f"has {found} in {field.name} where {field.type} belongs")
+        return table
 
     def manifest(self, record: type[Record]) -> pa.Table:
         """All rows of a declared manifest, whatever the unit."""

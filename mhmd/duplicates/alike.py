@@ -30,8 +30,9 @@ COLOUR_NOISE = 2.0
 MIN_LIGHT = 0.97
 """Light of cells is correlated by more than this."""
 
-LIGHT_NOISE = 0.3
-"""So much of L is added to its standard deviation: in dark plain pictures the rest is rounding."""
+LIGHT_NOISE = 0.2
+"""So much of L, standard deviation, may be rounding and noise of codecs in a signature: by its square two that differ
+may still be the same, which counts in plain and dark pictures only."""
 
 OPEN = np.iinfo(np.int32).max
 
@@ -131,7 +132,11 @@ def _colour_apart(one: Signatures, other: Signatures) -> float:
 
 @inlined
 def _light_together(one: Signatures, other: Signatures) -> float:
-    """Correlation of the light of two signatures, -1 to 1; brightness and contrast do not count."""
+    """Correlation of the light of two signatures, once noise is allowed for; brightness and contrast do not count.
+
+    (cov + n²) / (max(σ₁, n) max(σ₂, n)): what is equal has 1 or more however plain it is, and where there is little but
+    noise, little is asked for.
+    """
     count = LIGHT_BYTES
     sum_a = sum_b = squares_a = squares_b = products = np.int64(0)
     for at in range(LIGHT_BYTES):
@@ -142,5 +147,6 @@ def _light_together(one: Signatures, other: Signatures) -> float:
         squares_b += b * b
         products += a * b
     noise = (count * LIGHT_NOISE / LIGHT_STEP) ** 2
-    spread_a, spread_b = squares_a * count - sum_a**2, squares_b * count - sum_b**2
-    return float((products * count - sum_a * sum_b) / np.sqrt((spread_a + noise) * (spread_b + noise)))
+    spread_a = max(float(squares_a * count - sum_a**2), noise)
+    spread_b = max(float(squares_b * count - sum_b**2), noise)
+    return float((products * count - sum_a * sum_b + noise) / np.sqrt(spread_a * spread_b))

@@ -73,7 +73,8 @@ def sheet(data: str) -> bytes:
 def _verdicts(storage: Storage) -> pa.Table:
     import pyarrow as pa
 
-    films = storage.names(Verdict.TABLE, ".parquet")
+    there = set(storage.names(Frame.TABLE, ".parquet"))
+    films = [film for film in storage.names(Verdict.TABLE, ".parquet") if film in there]
     if not films:
         raise MissingInput(
             f"no {Verdict.TABLE} in {storage.url}", wanted="what `mhmd dedup` makes", do="run `mhmd dedup` first"
