@@ -167,7 +167,7 @@ def test_damaged_samples_are_told_and_training_goes_on(
     events: list[Event] = []
     assert run_of(folder, tmp_path / "run", tiny(steps=5, max_damaged=0.5), events).step == 5
     warnings = [event.text for event in events if event.kind == "warning"]
-    assert any("passed over: shard" in text and "train-000002.tar has no whole" in text for text in warnings)
+    assert any("passed over: " in text and "train-000002.tar at byte " in text for text in warnings)
     assert any("damaged samples were passed over" in text for text in warnings)
     with pytest.raises(DatasetError, match=r"1 damaged samples, the last: .*wanted at most 1\.00%"):
         run_of(folder, tmp_path / "strict", tiny(steps=5))
