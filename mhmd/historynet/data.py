@@ -58,6 +58,7 @@ class _Task:
     """What is to be read for one batch."""
 
     number: int
+    epoch: int  # that of its first sample
     rows: Sequence[int]
     cuts: Sequence[Cut]
     agings: Sequence[Aging | None]
@@ -141,7 +142,7 @@ def _train_tasks(rows: SplitRows, config: TrainConfig, first_step: int, part: Pa
             chosen = plan.rows(position, size).tolist()
             cuts = [square_cut(config, position + n, *rows.sizes[row].tolist()) for n, row in enumerate(chosen)]
             agings = [drawn_aging(config.seed, position + n, config.archive) for n in range(size)]
-            yield _Task(step * parts + number, chosen, cuts, agings)
+            yield _Task(step * parts + number, position // rows.samples, chosen, cuts, agings)
         step += 1
 
 
@@ -152,7 +153,7 @@ def _whole_tasks(rows: SplitRows, short_side_px: int, batch: int, count: int) ->
         run = list(same)
         for first in range(0, len(run), batch):
             chosen = run[first : first + batch]
-            yield _Task(number, chosen, [cuts[row] for row in chosen], [None] * len(chosen))
+            yield _Task(number, 0, chosen, [cuts[row] for row in chosen], [None] * len(chosen))
             number += 1
 
 
@@ -209,7 +210,7 @@ def _made(
     whole = [slot for slot, found in enumerate(read) if not isinstance(found, DatasetError)]
     for found in read:
         if isinstance(found, DatasetError):
-            damage.note(found)
+            damage.note(found, task.epoch)
             if source.fills and not whole:
                 raise found
     if not whole:

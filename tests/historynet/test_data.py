@@ -207,6 +207,14 @@ def test_a_damaged_sample_is_passed_over_and_counted(make_shards: Make) -> None:
     assert sorted(counts.values()) == [1] * 18 + [2]
 
 
+def test_a_few_damaged_samples_do_not_add_up_over_epochs(make_shards: Make) -> None:
+    folder = make_shards()
+    spoil(folder, 5)
+    damage = Damage(20, 0.06)
+    assert len(list(islice(train_batches(open_dataset(folder), config(), 0, CPU, damage=damage), 20))) == 20
+    assert damage.count >= 4
+
+
 def test_a_damaged_picture_of_a_split_is_left_out_or_told(make_shards: Make) -> None:
     folder = make_shards(train=5, val=1)
     spoil(folder, 0)

@@ -184,3 +184,9 @@ def test_another_variant_or_taxonomy_in_the_same_folder_is_named(
     (other / "stats.json").write_text(json.dumps(stats | {"labels": [*stats["labels"], ["after", "peru", "formal"]]}))
     with pytest.raises(WeightsError, match="knows 3 labels, and the dataset's 4 are not the same"):
         run_of(str(other), tmp_path / "run", tiny(steps=1))
+
+
+def test_records_that_cannot_be_written_are_told(shards: str, tmp_path: Path, tiny: Config) -> None:
+    (tmp_path / "samples").write_text("in the way")
+    with pytest.raises(StorageError, match=r"step-000002\.png cannot be written: .*; it goes on from the last"):
+        run_of(shards, tmp_path, tiny(steps=2))
