@@ -70,7 +70,9 @@ class Shards:
             except BaseException as error:  # whoever waits for it must hear of it
                 found.set_exception(error)
                 raise
-        return sample_of(found.result().read(offset, size_bytes), f"{self._files.path(shard)} at byte {offset}")
+        return sample_of(
+            found.result().read(offset, size_bytes), size_bytes, f"{self._files.path(shard)} at byte {offset}"
+        )
 
     def _opened(self, shard: str) -> _File:
         try:
@@ -114,11 +116,14 @@ def in_turn(files: Storage, shard: str, places: Iterable[tuple[int, int]]) -> It
     with files.told(shard, "read"), files.fs.open(files.path(shard), "rb") as file:
         for offset, size_bytes in places:
             file.seek(offset)
-            yield sample_of(file.read(size_bytes), f"{files.path(shard)} at byte {offset}")
+            yield sample_of(file.read(size_bytes), size_bytes, f"{files.path(shard)} at byte {offset}")
 
 
-def sample_of(data: bytes, place: str) -> Sample:
-    """The sample that a stretch of a shard is. Raises DatasetError, which names the place, when it is damaged."""
+def sample_of(data: bytes, size_bytes: int, place: str) -> Sample:
+    """The sample that a stretch of a shard is. Raises DatasetError, which names the place, for a damaged one."""
+    if len(data) < size_bytes:
+        found = f"{place}: the shard ends {size_bytes - len(data)} bytes before the end of the sample"
+        raise DatasetError(found, wanted="the whole shard", do="run mhmd check")
     try:
         parts = [(name.partition("."), content) for name, content in members_of(data)]
     except (TarError, ValueError) as error:
