@@ -17,7 +17,8 @@ from mhmd.stage import Where
 def run_demo(folder: Path, how: How, shown: Reporter) -> bool:
     """Make everything in `folder`, show it as it goes, and end with a table of what was made and where to look.
 
-    Run again it takes up what is there. Gives whether it came to its end: a signal makes training save and leave. Raises DependencyError without the packages of `mhmd[demo]`.
+    Run again it takes up what is there. Gives whether it came to its end: a signal makes training save and leave.
+    Raises DependencyError without the packages of `mhmd[demo]`.
     """
     from mhmd.historynet.checkpoint import LAST
     from mhmd.historynet.colorize import colorize
