@@ -234,7 +234,8 @@ def demo_command(
     from mhmd.demo.run import run_demo
 
     with reporter(log) as shown:
-        run_demo(folder, How(on, workers), shown)
+        if not run_demo(folder, How(on, workers), shown):
+            raise typer.Exit(1)
 
 
 def main() -> None:

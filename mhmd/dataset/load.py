@@ -2,32 +2,29 @@
 
 from __future__ import annotations
 
-import json
 import os
 import random
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from pathlib import Path
-from tarfile import TarError
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 from torch.utils.data import IterableDataset, get_worker_info
 from webdataset.filters import shuffle as shuffled
 
-from mhmd.dataset.published import SAMPLES, STATS, listed
+from mhmd.dataset.read import described, in_turn, mask_of, picture_of
 from mhmd.errors import DatasetError
 from mhmd.records import SampleInfo
-from mhmd.sample import from_members
+from mhmd.sample import Sample
+from mhmd.splits import Split
 from mhmd.storage import Storage
-from mhmd.tar import members_of
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-Split = Literal["train", "val", "test"]
 Names = tuple[str, str, str]
 
 
@@ -49,15 +46,12 @@ class Samples(IterableDataset[Loaded]):
         self.epoch = 0
         self._files = Storage(out)
         self._shuffle, self._seed, self._even, self._overlay = shuffle, seed, even, overlay
-        sums = listed(self._files)
-        if SAMPLES not in sums or STATS not in sums:
-            raise DatasetError(f"{out} is no dataset", wanted="a folder that `mhmd shard` made", do="check the path")
-        rows = self._files.table(SAMPLES, columns=("split", "shard", "offset", "size_bytes"))
+        stats, rows = described(self._files, ("split", "shard", "offset", "size_bytes"))
         self._shards = _places(rows, split)
         self._count = sum(len(offsets) for offsets, _ in self._shards.values())
         if not self._count:
             raise DatasetError(f"the {split} split of {out} is empty", wanted="samples", do="name another split")
-        self._labels: list[Names] = [(era, nat, gar) for era, nat, gar in json.loads(self._files.read(STATS))["labels"]]
+        self._labels: list[Names] = [(era, nat, gar) for era, nat, gar in stats["labels"]]
 
     def __len__(self) -> int:
         """How many samples this rank gets an epoch."""
@@ -76,12 +70,13 @@ class Samples(IterableDataset[Loaded]):
         first, end = self._of_rank()
         length = end - first
         first, end = first + number * length // workers, first + (number + 1) * length // workers
-        raw = self._read(order, first, end)
+        samples = self._read(order, first, end)
         if self._shuffle:
             mine = random.Random(f"{self._seed} {epoch} {first}")
-            raw = shuffled(self._shuffle, initial=self._shuffle, rng=mine)(raw)
-        for shard, data in raw:
-            yield self._decoded(shard, data)
+            samples = shuffled(self._shuffle, initial=self._shuffle, rng=mine)(samples)
+        for sample in samples:
+            picture = torch.from_numpy(picture_of(sample)).permute(2, 0, 1)
+            yield Loaded(picture, torch.from_numpy(mask_of(sample)), self._named(sample.info))
 
     def _of_rank(self) -> tuple[int, int]:
         """First and end of the samples of this rank, in an epoch's order."""
@@ -91,8 +86,8 @@ class Samples(IterableDataset[Loaded]):
             return rank * each, (rank + 1) * each
         return rank * self._count // ranks, (rank + 1) * self._count // ranks
 
-    def _read(self, order: list[str], first: int, end: int) -> Iterator[tuple[str, bytes]]:
-        """Shard and bytes of samples [first, end) in the order of the shards, from the start again after the last."""
+    def _read(self, order: list[str], first: int, end: int) -> Iterator[Sample]:
+        """Samples [first, end) in the order of the shards, from the start again after the last."""
         while first < end:
             before = 0
             for shard in order:
@@ -100,28 +95,9 @@ class Samples(IterableDataset[Loaded]):
                 low, high = (min(max(0, at - before), len(offsets)) for at in (first, end))
                 before += len(offsets)
                 if low < high:
-                    yield from self._stretch(shard, offsets[low:high], sizes[low:high])
+                    places = zip(offsets[low:high].tolist(), sizes[low:high].tolist(), strict=True)
+                    yield from in_turn(self._files, shard, places)
             first, end = max(0, first - self._count), end - self._count
-
-    def _stretch(self, shard: str, offsets: np.ndarray, sizes: np.ndarray) -> Iterator[tuple[str, bytes]]:
-        with self._files.told(shard, "read"), self._files.fs.open(self._files.path(shard), "rb") as file:
-            for offset, size in zip(offsets.tolist(), sizes.tolist(), strict=True):
-                file.seek(offset)
-                yield shard, file.read(size)
-
-    def _decoded(self, shard: str, data: bytes) -> Loaded:
-        from mhmd.media.jpeg import decode_jpeg
-        from mhmd.parsing.mask import decode_mask
-
-        try:
-            parts = [(name.partition("."), content) for name, content in members_of(data)]
-        except (TarError, ValueError) as error:
-            raise DatasetError(f"{shard}: {error}", wanted="a tar of samples", do="run mhmd check") from None
-        key = parts[0][0][0] if parts else shard
-        sample = from_members(key, {extension: content for (_, _, extension), content in parts})
-        picture = torch.from_numpy(decode_jpeg(sample.jpeg)).permute(2, 0, 1)
-        mask = torch.from_numpy(decode_mask(sample.mask_png, key))
-        return Loaded(picture, mask, self._named(sample.info))
 
     def _named(self, info: SampleInfo) -> SampleInfo:
         """The info with newer labels, where there are any."""

@@ -14,10 +14,11 @@ from mhmd.resources import resource
 from mhmd.stage import Where
 
 
-def run_demo(folder: Path, how: How, shown: Reporter) -> None:
+def run_demo(folder: Path, how: How, shown: Reporter) -> bool:
     """Make everything in `folder`, show it as it goes, and end with a table of what was made and where to look.
 
-    Run again it takes up what is there. Raises DependencyError without the packages of `mhmd[demo]`.
+    Run again it takes up what is there. Gives whether it came to its end: a signal makes training save and leave.
+    Raises DependencyError without the packages of `mhmd[demo]`.
     """
     from mhmd.historynet.checkpoint import LAST
     from mhmd.historynet.colorize import colorize
@@ -32,6 +33,8 @@ def run_demo(folder: Path, how: How, shown: Reporter) -> None:
     for made in build(recipe, where, how, begin=lambda verb: shown.begin(verb.name)):
         shown.summary(made)
     result = train(str(out), run, recipe.knobs("train", TrainConfig), report=shown.training("train"))
+    if result.stopped_by is not None:
+        return False
     scores = evaluate(result.checkpoint, str(out), "val")
     # the validation film shares no scene with these pictures, and chose a model that hardly dares to colour
     pictures = colorize(run / LAST, list(inputs.pictures), colored)
@@ -45,3 +48,4 @@ def run_demo(folder: Path, how: How, shown: Reporter) -> None:
         ("where the films stand", f"mhmd status --data {data}"),
     ]
     shown.table("Where to look", ("what", "where"), places)
+    return True

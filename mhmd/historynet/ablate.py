@@ -11,11 +11,11 @@ from typing import Any
 
 from mhmd.errors import UsageError
 from mhmd.historynet.config import TrainConfig
-from mhmd.historynet.dataset import Split
 from mhmd.historynet.events import Event
 from mhmd.historynet.metrics import Scores, evaluate
 from mhmd.historynet.train import WORKERS, train
 from mhmd.historynet.variants import VARIANTS
+from mhmd.splits import Split
 
 TABLE = "ablation.md"
 MEASURES = ("ab_rmse", "ab_mae", "psnr", "ssim", "colorfulness", "top1")

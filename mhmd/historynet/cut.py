@@ -5,19 +5,17 @@ from __future__ import annotations
 import math
 import random
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from mhmd.errors import DatasetError
+from mhmd.dataset.read import mask_of, picture_of
 from mhmd.historynet.config import TrainConfig
-from mhmd.historynet.tars import Pictures
 from mhmd.media.opencv import cv2
+from mhmd.sample import Sample
 
 NARROWEST, WIDEST = 3 / 4, 2.0
 """Aspects of crops, before they are squashed to squares: global features of whole pictures are then nothing new."""
-_REDUCED = {8: cv2.IMREAD_REDUCED_COLOR_8, 4: cv2.IMREAD_REDUCED_COLOR_4, 2: cv2.IMREAD_REDUCED_COLOR_2}
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,18 +49,16 @@ def whole_cut(short_side_px: int, width: int, height: int) -> Cut:
     return Cut(0, 0, 1, 1, (max(short_side_px, round(width * scale)), max(short_side_px, round(height * scale))))
 
 
-def cut_out(pictures: Pictures, cut: Cut, size: tuple[int, int], key: str) -> tuple[NDArray[np.uint8], Any]:
-    """The part of a picture as 8-bit BGR (h, w, 3), and of its mask as class indices (h, w), None without one.
+def cut_out(sample: Sample, cut: Cut, masks: bool) -> tuple[NDArray[np.uint8], NDArray[np.uint8] | None]:
+    """The part of a picture as 8-bit RGB (h, w, 3), and of its mask as class indices (h, w) where asked for.
 
-    `size` is the picture's (width, height) in px: a JPEG is decoded at a half, a quarter or an eighth where that is
-    still no smaller than what is asked for. Raises DatasetError for bytes that are no pictures.
+    A JPEG is decoded at a half, a quarter or an eighth where that is still no smaller than what is asked for. Raises
+    DatasetError for bytes that are no pictures.
     """
-    spare = min(cut.width * size[0] / cut.size[0], cut.height * size[1] / cut.size[1])
-    flags = next((flag for factor, flag in _REDUCED.items() if spare >= factor), cv2.IMREAD_COLOR)
-    bgr = _part(_decoded(pictures.jpeg, flags, key), cut, None)
-    if pictures.mask_png is None:
-        return bgr, None
-    return bgr, _part(_decoded(pictures.mask_png, cv2.IMREAD_GRAYSCALE, key), cut, cv2.INTER_NEAREST)
+    spare = min(cut.width * sample.info.width / cut.size[0], cut.height * sample.info.height / cut.size[1])
+    shrunk = next(factor for factor in (8, 4, 2, 1) if spare >= factor or factor == 1)
+    rgb = _part(picture_of(sample, shrunk), cut, None)
+    return rgb, _part(mask_of(sample), cut, cv2.INTER_NEAREST) if masks else None
 
 
 def _part(picture: NDArray[np.uint8], cut: Cut, interpolation: int | None) -> NDArray[np.uint8]:
@@ -76,13 +72,3 @@ def _part(picture: NDArray[np.uint8], cut: Cut, interpolation: int | None) -> ND
         interpolation = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
     made = cv2.resize(part, cut.size, interpolation=interpolation)
     return np.asarray(cv2.flip(made, 1) if cut.flip else made, np.uint8)
-
-
-def _decoded(data: bytes, flags: int, key: str) -> NDArray[np.uint8]:
-    try:
-        picture = cv2.imdecode(np.frombuffer(data, np.uint8), flags) if data else None
-    except cv2.error as error:
-        raise DatasetError(f"a picture of {key}: {error.err}", wanted="JPEG and PNG", do="run mhmd check") from None
-    if picture is None:
-        raise DatasetError(f"a picture of {key} cannot be decoded", wanted="JPEG and PNG", do="run mhmd check")
-    return np.asarray(picture, np.uint8)

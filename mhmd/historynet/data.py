@@ -16,17 +16,20 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from mhmd.dataset.read import Shards
 from mhmd.errors import DatasetError
 from mhmd.historynet.archive import Aging, aged, drawn_aging
 from mhmd.historynet.config import TrainConfig
 from mhmd.historynet.cut import Cut, cut_out, square_cut, whole_cut
 from mhmd.historynet.damage import Damage
-from mhmd.historynet.dataset import Dataset, Split, SplitRows
+from mhmd.historynet.dataset import Dataset, SplitRows
 from mhmd.historynet.lab import linear_to_lab, srgb_to_linear
-from mhmd.historynet.plan import Plan
-from mhmd.historynet.tars import Tars
+from mhmd.historynet.plan import SHARDS_AT_ONCE, Plan
+from mhmd.splits import Split
 
 BATCHES_AHEAD = 3
+OPEN_SHARDS = 2 * SHARDS_AT_ONCE + 2
+"""Of the samples that are mixed now, and of those that come next."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +58,7 @@ class _Task:
     """What is to be read for one batch."""
 
     number: int
+    epoch: int  # that of its first sample
     rows: Sequence[int]
     cuts: Sequence[Cut]
     agings: Sequence[Aging | None]
@@ -62,17 +66,17 @@ class _Task:
 
 @dataclass(frozen=True, slots=True)
 class _Reading:
-    """A batch whose samples are being read into `bgr` (N, H, W, 3) and `mask` (N, H, W)."""
+    """A batch whose samples are being read into `rgb` (N, H, W, 3) and `mask` (N, H, W)."""
 
     task: _Task
-    bgr: Tensor
+    rgb: Tensor
     mask: Tensor | None
     done: Sequence[Future[DatasetError | int]]
 
 
 @dataclass(frozen=True, slots=True)
 class _Source:
-    tars: Tars
+    shards: Shards
     rows: SplitRows
     masks: bool
     pinned: bool
@@ -96,7 +100,9 @@ def train_batches(
     so, and when nothing of a batch can be read.
     """
     rows = dataset.split("train")
-    source = _Source(Tars(dataset.url), rows, bool(config.weight_parsing), device.type == "cuda", fills=True)
+    source = _Source(
+        Shards(dataset.files, OPEN_SHARDS), rows, bool(config.weight_parsing), device.type == "cuda", fills=True
+    )
     tasks = _train_tasks(rows, config, first_step, part)
     return _batches(source, tasks, dataset, device, workers, damage or Damage(rows.samples, config.max_damaged))
 
@@ -118,7 +124,9 @@ def split_batches(
     too, unless `damage` lets it be left out.
     """
     rows = dataset.split(name)
-    source = _Source(Tars(dataset.url), rows, bool(dataset.mask_classes), device.type == "cuda", fills=False)
+    source = _Source(
+        Shards(dataset.files, OPEN_SHARDS), rows, bool(dataset.mask_classes), device.type == "cuda", fills=False
+    )
     tasks = _whole_tasks(rows, short_side_px, batch, min(pictures or rows.samples, rows.samples))
     return _batches(source, tasks, dataset, device, workers, damage or Damage(rows.samples, 0))
 
@@ -134,7 +142,7 @@ def _train_tasks(rows: SplitRows, config: TrainConfig, first_step: int, part: Pa
             chosen = plan.rows(position, size).tolist()
             cuts = [square_cut(config, position + n, *rows.sizes[row].tolist()) for n, row in enumerate(chosen)]
             agings = [drawn_aging(config.seed, position + n, config.archive) for n in range(size)]
-            yield _Task(step * parts + number, chosen, cuts, agings)
+            yield _Task(step * parts + number, position // rows.samples, chosen, cuts, agings)
         step += 1
 
 
@@ -145,7 +153,7 @@ def _whole_tasks(rows: SplitRows, short_side_px: int, batch: int, count: int) ->
         run = list(same)
         for first in range(0, len(run), batch):
             chosen = run[first : first + batch]
-            yield _Task(number, chosen, [cuts[row] for row in chosen], [None] * len(chosen))
+            yield _Task(number, 0, chosen, [cuts[row] for row in chosen], [None] * len(chosen))
             number += 1
 
 
@@ -167,25 +175,27 @@ def _batches(
 
 def _begun(source: _Source, task: _Task, pool: ThreadPoolExecutor) -> _Reading:
     count, (width, height) = len(task.rows), task.cuts[0].size
-    bgr = torch.empty((count, height, width, 3), dtype=torch.uint8, pin_memory=source.pinned)
+    rgb = torch.empty((count, height, width, 3), dtype=torch.uint8, pin_memory=source.pinned)
     mask = None
     if source.masks:
         mask = torch.empty((count, height, width), dtype=torch.uint8, pin_memory=source.pinned)
-    done = [pool.submit(_read, source, task, slot, bgr, mask) for slot in range(count)]
-    return _Reading(task, bgr, mask, done)
+    done = [pool.submit(_read, source, task, slot, rgb, mask) for slot in range(count)]
+    return _Reading(task, rgb, mask, done)
 
 
-def _read(source: _Source, task: _Task, slot: int, bgr: Tensor, mask: Tensor | None) -> DatasetError | int:
+def _read(source: _Source, task: _Task, slot: int, rgb: Tensor, mask: Tensor | None) -> DatasetError | int:
     """Put one sample into its slot, and give its highest class; what is wrong with it is given, too, not raised."""
     row, rows = task.rows[slot], source.rows
-    key, width, height = rows.keys[row].as_py(), int(rows.sizes[row, 0]), int(rows.sizes[row, 1])
+    shard, key, (offset, size_bytes) = rows.shards[rows.shard[row]], rows.keys[row].as_py(), rows.places[row].tolist()
     try:
-        pictures = source.tars.read(rows.shards[rows.shard[row]], key, source.masks)
-        picture, classes = cut_out(pictures, task.cuts[slot], (width, height), key)
+        sample = source.shards.sample(shard, offset, size_bytes)
+        if sample.info.key != key:
+            raise DatasetError(f"{shard} has {sample.info.key} for {key}", wanted="that sample", do="run mhmd check")
+        picture, classes = cut_out(sample, task.cuts[slot], source.masks)
     except DatasetError as error:
         return error
-    np.copyto(bgr[slot].numpy(), picture)
-    if mask is None:
+    np.copyto(rgb[slot].numpy(), picture)
+    if mask is None or classes is None:
         return 0
     np.copyto(mask[slot].numpy(), classes)
     return int(classes.max())
@@ -195,12 +205,12 @@ def _made(
     source: _Source, reading: _Reading, dataset: Dataset, device: torch.device, damage: Damage
 ) -> Iterator[Batch]:
     """The batch of what was read; none when it need not be full and nothing of it could be read."""
-    task, bgr, mask = reading.task, reading.bgr, reading.mask
+    task, rgb, mask = reading.task, reading.rgb, reading.mask
     read = [future.result() for future in reading.done]
     whole = [slot for slot, found in enumerate(read) if not isinstance(found, DatasetError)]
     for found in read:
         if isinstance(found, DatasetError):
-            damage.note(found)
+            damage.note(found, task.epoch)
             if source.fills and not whole:
                 raise found
     if not whole:
@@ -210,7 +220,7 @@ def _made(
         lost = set(range(len(read))) - set(whole)
         taken = [whole[slot % len(whole)] if slot in lost else slot for slot in range(len(read))]
     if len(whole) < len(read):
-        bgr, mask = bgr[taken], None if mask is None else mask[taken]
+        rgb, mask = rgb[taken], None if mask is None else mask[taken]
     rows = np.asarray(task.rows)[taken]
     agings = [task.agings[slot] for slot in taken]
     keys = tuple(source.rows.keys.take(rows).to_pylist())
@@ -221,11 +231,11 @@ def _made(
             wanted=f"less than {len(dataset.mask_classes)}, the number of mask classes",
             do="run mhmd check",
         )
-    yield on_device(bgr, mask, torch.from_numpy(source.rows.labels[rows]), agings, keys, task.number, device)
+    yield on_device(rgb, mask, torch.from_numpy(source.rows.labels[rows]), agings, keys, task.number, device)
 
 
 def on_device(
-    bgr: Tensor,
+    rgb: Tensor,
     mask: Tensor | None,
     labels: Tensor,
     agings: Sequence[Aging | None],
@@ -233,9 +243,8 @@ def on_device(
     number: int,
     device: torch.device,
 ) -> Batch:
-    """A batch of 8-bit BGR (N, H, W, 3), masks (N, H, W) and labels (N, 4) as they were read."""
-    rgb = bgr.to(device, non_blocking=True).permute(0, 3, 1, 2).flip(1).float() / 255  # N, 3, H, W
-    linear = srgb_to_linear(rgb)
+    """A batch of 8-bit RGB (N, H, W, 3), masks (N, H, W) and labels (N, 4) as they were read."""
+    linear = srgb_to_linear(rgb.to(device, non_blocking=True).permute(0, 3, 1, 2).float() / 255)  # N, 3, H, W
     lab = linear_to_lab(linear)  # N, 3, H, W
     lightness = lab[:, :1] / 100
     return Batch(

@@ -5,22 +5,21 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
+from mhmd.dataset.read import described
 from mhmd.errors import DatasetError
 from mhmd.historynet.config import TrainConfig
-from mhmd.storage import file_system
+from mhmd.splits import SPLITS, Split
+from mhmd.storage import Storage
 
-Split = Literal["train", "val", "test"]
-SPLITS: tuple[Split, ...] = ("train", "val", "test")
 LABEL_COLUMNS = ("label_id", "era_id", "nationality_id", "garment_id")
-_COLUMNS = ("key", "split", "shard", "width", "height", *LABEL_COLUMNS)
+_COLUMNS = ("key", "split", "shard", "width", "height", "offset", "size_bytes", *LABEL_COLUMNS)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -32,6 +31,7 @@ class SplitRows:
     shard: NDArray[np.int32]  # M, index among `shards`
     labels: NDArray[np.int32]  # M, 4: label, era, nationality, garment; -1 = none
     sizes: NDArray[np.int32]  # M, 2: width, height of the picture, px
+    places: NDArray[np.int64]  # M, 2: where in the shard the sample begins, and how long it is, bytes
 
     @property
     def samples(self) -> int:
@@ -43,7 +43,7 @@ class SplitRows:
 class Dataset:
     """A folder of shards. `labels` are (era, nationality, garment) by label_id; mask class 0 is background."""
 
-    url: str
+    files: Storage = field(repr=False)
     train: SplitRows = field(repr=False)
     val: SplitRows = field(repr=False)
     test: SplitRows = field(repr=False)
@@ -56,7 +56,9 @@ class Dataset:
         rows = {"train": self.train, "val": self.val, "test": self.test}[name]
         if rows.samples == 0:
             raise DatasetError(
-                f"the {name} split of {self.url} is empty", wanted="samples", do="give a title to it with mhmd split"
+                f"the {name} split of {self.files.url} is empty",
+                wanted="samples",
+                do="give a title to it with mhmd split",
             )
         return rows
 
@@ -67,20 +69,20 @@ class Dataset:
         """
         if config.weight_parsing and not self.mask_classes:
             raise DatasetError(
-                f"the shards of {self.url} have no masks",
+                f"the shards of {self.files.url} have no masks",
                 wanted=f"masks for variant {config.variant}",
                 do="run mhmd parse, then mhmd shard; or set weight_parsing to 0",
             )
         needs_labels = config.weight_class and config.class_head != "imagenet"
         if needs_labels and not (self.train.labels[:, 0] >= 0).any():
             raise DatasetError(
-                f"no train sample of {self.url} has a label",
+                f"no train sample of {self.files.url} has a label",
                 wanted=f"labels for variant {config.variant}",
                 do="run mhmd label, then mhmd shard; or set weight_class to 0",
             )
         if self.train.samples < config.batch:
             raise DatasetError(
-                f"the train split of {self.url} has {self.train.samples} samples",
+                f"the train split of {self.files.url} has {self.train.samples} samples",
                 wanted=f"at least a batch, {config.batch}",
                 do="add films, or make batch smaller",
             )
@@ -89,20 +91,13 @@ class Dataset:
 def open_dataset(url: str) -> Dataset:
     """The dataset at a folder or an fsspec URL.
 
-    Raises DatasetError when `stats.json` or `samples.parquet` is missing or does not say what training needs.
+    Raises DatasetError where there is none, or when it does not say what training needs.
     """
-    filesystem, root = file_system(url)
+    files = Storage(url)
+    stats, rows = described(files, _COLUMNS)
     try:
-        stats = json.loads(filesystem.cat_file(f"{root}/stats.json"))
-        with filesystem.open(f"{root}/samples.parquet", "rb") as file:
-            rows = pq.read_table(file, columns=list(_COLUMNS))
-        return _read(url, stats, rows)
-    except (FileNotFoundError, NotADirectoryError) as error:
-        missing = "samples.parquet" if "samples.parquet" in str(error) else "stats.json"
-        raise DatasetError(
-            f"{url} has no {missing}", wanted="a folder that `mhmd shard` wrote", do="run mhmd shard first"
-        ) from None
-    except (ValueError, KeyError, TypeError, AttributeError, OSError) as error:
+        return _read(files, stats, rows)
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise DatasetError(
             f"{url}: {type(error).__name__} {error}",
             wanted="stats.json and samples.parquet as `mhmd shard` writes them",
@@ -110,7 +105,7 @@ def open_dataset(url: str) -> Dataset:
         ) from None
 
 
-def _read(url: str, stats: dict[str, Any], rows: pa.Table) -> Dataset:  # Any: JSON
+def _read(files: Storage, stats: dict[str, Any], rows: pa.Table) -> Dataset:  # Any: JSON
     labels = tuple((str(era), str(nationality), str(garment)) for era, nationality, garment in stats["labels"])
     if not labels:
         raise ValueError("labels are empty")
@@ -119,11 +114,11 @@ def _read(url: str, stats: dict[str, Any], rows: pa.Table) -> Dataset:  # Any: J
     for name, found in splits.items():
         if found.samples != int(stats["samples"][name]):
             raise DatasetError(
-                f"samples.parquet of {url} has {found.samples} samples of {name}",
+                f"samples.parquet of {files.url} has {found.samples} samples of {name}",
                 wanted=f"{stats['samples'][name]}, as its stats.json says",
                 do="run mhmd check",
             )
-    return Dataset(url, **splits, mask_classes=classes, labels=labels, key=_key(rows, labels, classes))
+    return Dataset(files, **splits, mask_classes=classes, labels=labels, key=_key(rows, labels, classes))
 
 
 def _split_rows(rows: pa.Table, split: str, shards: tuple[str, ...]) -> SplitRows:
@@ -132,15 +127,16 @@ def _split_rows(rows: pa.Table, split: str, shards: tuple[str, ...]) -> SplitRow
     if place.null_count:
         raise ValueError(f"a sample of {split} lies in no shard of stats.json")
 
-    def columns(*names: str) -> NDArray[np.int32]:
-        return np.stack([part[name].to_numpy().astype(np.int32) for name in names], axis=1)
+    def columns(*names: str) -> NDArray[np.int64]:
+        return np.stack([part[name].to_numpy().astype(np.int64) for name in names], axis=1)
 
     return SplitRows(
         keys=part["key"],
         shards=shards,
         shard=place.to_numpy().astype(np.int32),
-        labels=columns(*LABEL_COLUMNS),
-        sizes=columns("width", "height"),
+        labels=columns(*LABEL_COLUMNS).astype(np.int32),
+        sizes=columns("width", "height").astype(np.int32),
+        places=columns("offset", "size_bytes"),
     )
 
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from types import TracebackType
@@ -14,6 +15,7 @@ from torch import Tensor
 from torch.nn import functional
 from torch.utils.tensorboard import SummaryWriter
 
+from mhmd.errors import StorageError
 from mhmd.historynet.data import Batch
 from mhmd.historynet.metrics import Scores, pictures_of
 from mhmd.historynet.model import Generator, Painting
@@ -64,11 +66,15 @@ class Journal:
         paintings = [paint(generator, batch.lightness) for batch in batches]
         pairs = zip(batches, paintings, strict=True)
         rgb = stacked([row for batch, made in pairs for row in _rows(batch, made, generator.classes.mask)])
-        path = self._run / "samples" / f"step-{step:06d}.png"
-        path.parent.mkdir(exist_ok=True)
         encoded, png = cv2.imencode(".png", rgb.numpy()[..., ::-1])
         assert encoded
-        path.write_bytes(png.tobytes())
+        with _told(path := self._run / "samples" / f"step-{step:06d}.png"):
+            path.parent.mkdir(exist_ok=True)
+            path.write_bytes(png.tobytes())
+        with _told(self._run / "tensorboard"):
+            self._picture_events(step, rgb, paintings, batches)
+
+    def _picture_events(self, step: int, rgb: Tensor, paintings: Sequence[Painting], batches: Sequence[Batch]) -> None:
         self._curves.add_image("panel", rgb, step, dataformats="HWC")
         for channel, name in enumerate("ab"):
             for who, found in (("ours", paintings), ("truth", batches)):
@@ -77,12 +83,26 @@ class Journal:
         self._curves.flush()
 
     def _line(self, step: int, split: str, values: Mapping[str, float | None]) -> None:
-        with self._metrics.open("a") as file:
+        with _told(self._metrics), self._metrics.open("a") as file:
             file.write(json.dumps({"step": step, "split": split, **values}, allow_nan=False) + "\n")
-        for name, value in values.items():
-            if value is not None:
-                self._curves.add_scalar(f"{split}/{name}", value, step)
-        self._curves.flush()
+        with _told(Path(self._curves.log_dir)):
+            for name, value in values.items():
+                if value is not None:
+                    self._curves.add_scalar(f"{split}/{name}", value, step)
+            self._curves.flush()
+
+
+@contextmanager
+def _told(path: Path) -> Iterator[None]:
+    """Turns what goes wrong in writing a record into a StorageError."""
+    try:
+        yield
+    except OSError as error:
+        raise StorageError(
+            f"{path} cannot be written: {error.strerror or error}",
+            wanted="room for a run's records",
+            do="make room and run the same command again; it goes on from the last checkpoint",
+        ) from None
 
 
 def stacked(rows: Sequence[Tensor]) -> Tensor:

@@ -13,11 +13,12 @@ from torchmetrics.functional.image import structural_similarity_index_measure
 from mhmd.historynet.checkpoint import load_generator
 from mhmd.historynet.config import TrainConfig
 from mhmd.historynet.data import Batch, split_batches
-from mhmd.historynet.dataset import Split, open_dataset
+from mhmd.historynet.dataset import open_dataset
 from mhmd.historynet.device import torch_device
 from mhmd.historynet.lab import lab_to_srgb_keeping_lightness, to_bytes
 from mhmd.historynet.model import Generator, Painting
 from mhmd.historynet.paint import paint
+from mhmd.splits import Split
 
 GREATEST_PSNR = 100.0
 """dB of a picture equal to its truth, whose PSNR would be infinite."""

@@ -20,19 +20,14 @@ def save(run: Path, learners: Learners, about: About) -> None:
     Raises RecipeError, and writes nothing, when a weight is not finite; StorageError when there is no room.
     """
     tensors = _tensors(learners)
-    for name, tensor in tensors.items():
-        if not torch.isfinite(tensor).all():
-            raise RecipeError(
-                f"{name} is not finite at step {about.step}",
-                wanted="finite weights",
-                do="lower learning_rate; the checkpoint before is kept",
-            )
+    _require_finite(tensors, about.step)
     checkpoint.write(run / checkpoint.LAST, tensors, about)
 
 
 def save_model(run: Path, learners: Learners, about: About) -> Path:
-    """Write the generator alone, averaged where it is, as the run's model, and give its path. Raises StorageError."""
+    """Write the generator alone, averaged where it is, as the run's model, and give its path. Raises as `save` does."""
     weights = learners.model().state_dict()
+    _require_finite(weights, about.step)
     checkpoint.write(run / checkpoint.MODEL, {f"generator.{name}": tensor for name, tensor in weights.items()}, about)
     return run / checkpoint.MODEL
 
@@ -46,6 +41,16 @@ def restore(run: Path, learners: Learners) -> None:
         _restore_moments(learner, _under(f"optimizer.{network}.", tensors), path)
     if learners.average is not None:
         checkpoint.load_into(learners.average.module, _under("average.", tensors), path)
+
+
+def _require_finite(tensors: Mapping[str, Tensor], step: int) -> None:
+    for name, tensor in tensors.items():
+        if not torch.isfinite(tensor).all():
+            raise RecipeError(
+                f"{name} is not finite at step {step}",
+                wanted="finite weights",
+                do="lower learning_rate; the checkpoint before is kept",
+            )
 
 
 def _restore_moments(learner: Learner, tensors: Mapping[str, Tensor], path: Path) -> None:

@@ -18,7 +18,7 @@ from mhmd.historynet.checkpoint import About
 from mhmd.historynet.config import TrainConfig
 from mhmd.historynet.damage import Damage
 from mhmd.historynet.data import Batch, Part, split_batches, train_batches
-from mhmd.historynet.dataset import Dataset, Split, open_dataset
+from mhmd.historynet.dataset import Dataset, open_dataset
 from mhmd.historynet.device import fabric_on
 from mhmd.historynet.events import Event, Telling, TrainResult
 from mhmd.historynet.interrupt import stop_requests
@@ -26,6 +26,7 @@ from mhmd.historynet.journal import Journal
 from mhmd.historynet.learners import Learners, new_learners
 from mhmd.historynet.metrics import Scores, score
 from mhmd.historynet.steps import Losses, gradients
+from mhmd.splits import Split
 
 PANEL_PICTURES = 8
 WORKERS = 4

@@ -29,13 +29,26 @@ def encode_jpeg(rgb: NDArray[np.uint8], quality: int = 95) -> bytes:
     return data.tobytes()
 
 
-def decode_jpeg(data: bytes) -> NDArray[np.uint8]:
-    """The RGB picture H×W×3 of a JPEG. Raises PictureError when it is none."""
+def decode_jpeg(data: bytes, shrunk: int = 1) -> NDArray[np.uint8]:
+    """The RGB picture H×W×3 of a JPEG, or at a half, a quarter or an eighth (2, 4, 8), which is faster.
+
+    Raises PictureError when it is none.
+    """
     import numpy as np
 
     from mhmd.media.opencv import cv2
 
-    rgb = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR_RGB) if data else None
+    reduced = {
+        1: 0,
+        2: cv2.IMREAD_REDUCED_GRAYSCALE_2,
+        4: cv2.IMREAD_REDUCED_GRAYSCALE_4,
+        8: cv2.IMREAD_REDUCED_GRAYSCALE_8,
+    }  # of these flags RGB leaves the scale alone
+    try:
+        flags = reduced[shrunk] | cv2.IMREAD_COLOR_RGB
+        rgb = cv2.imdecode(np.frombuffer(data, np.uint8), flags) if data else None
+    except cv2.error:  # a size beyond all bounds
+        rgb = None
     if rgb is None:
         raise PictureError(f"{len(data)} bytes that are no JPEG", wanted="a JPEG", do="extract its film again")
     return rgb.astype(np.uint8, copy=False)

@@ -39,7 +39,10 @@ def decode_mask(data: bytes, key: str) -> NDArray[np.uint8]:
     from mhmd.errors import DatasetError
     from mhmd.media.opencv import cv2
 
-    mask = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED) if data else None
+    try:
+        mask = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED) if data else None
+    except cv2.error:  # a size beyond all bounds
+        mask = None
     if mask is None or mask.dtype != np.uint8 or mask.ndim != 2:
         found = "no picture" if mask is None else f"{mask.dtype} of shape {mask.shape}"
         raise DatasetError(f"the mask of {key} is {found}", wanted="8-bit gray", do="run mhmd check")

@@ -1,3 +1,6 @@
 """Splits: what belongs together, how it is dealt, and whether anything lies in two splits."""
 
-SPLITS = ("train", "val", "test")
+from typing import Literal, get_args
+
+Split = Literal["train", "val", "test"]
+SPLITS: tuple[str, ...] = get_args(Split)

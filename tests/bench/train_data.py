@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import io
-import json
-import tarfile
+from collections.abc import Iterator
 from dataclasses import asdict, fields
+from itertools import pairwise
 from pathlib import Path
 
 import cv2
 import numpy as np
-import pyarrow.parquet as pq
 
+from mhmd.dataset.published import STATS
+from mhmd.dataset.sink import DatasetSink
+from mhmd.dataset.write import ShardPlan
 from mhmd.media.jpeg import encode_jpeg
 from mhmd.parsing.mask import encode_mask
 from mhmd.records import SampleInfo, SampleRow
@@ -23,24 +24,27 @@ _EMPTY = {"str": "", "int": 0, "float": 0.0}
 
 def write_dataset(folder: Path, samples: int, height: int, width: int) -> str:
     """One train shard of so many samples, and no others; gives its path."""
-    folder.mkdir(parents=True)
-    shard, rows = "train-000000.tar", []
-    with tarfile.open(folder / shard, "w") as tar:
+    sink = DatasetSink(str(folder), "drawn", lambda *_: None)
+    infos: list[SampleInfo] = []
+
+    def drawn() -> Iterator[list[tuple[str, bytes]]]:
         for number in range(samples):
             made = _sample(number, height, width)
-            rows.append(SampleRow(**asdict(made.info), shard=shard))
-            for name, data in members(made):
-                entry = tarfile.TarInfo(name)
-                entry.size = len(data)
-                tar.addfile(entry, io.BytesIO(data))
-    pq.write_table(table_of(SampleRow, rows), folder / "samples.parquet")
+            infos.append(made.info)
+            yield members(made)
+
+    [shard] = sink.shards([ShardPlan("train-000000.tar", "drawn", drawn)], samples)
+    places = zip(infos, pairwise(shard.offsets), strict=True)
+    rows = [SampleRow(**asdict(info), shard=shard.name, offset=a, size_bytes=b - a) for info, (a, b) in places]
     stats = {
         "samples": {"train": samples, "val": 0, "test": 0},
-        "shards": {"train": [shard]},
+        "shards": {"train": [shard.name]},
         "mask_classes": ["background", "hair", "body-skin", "face-skin", "clothes", "others"],
         "labels": [["during", "china", "formal"]],
     }
-    (folder / "stats.json").write_text(json.dumps(stats))
+    sink.json(STATS, stats)
+    sink.samples(table_of(SampleRow, rows))
+    sink.commit()
     return str(folder)
 
 

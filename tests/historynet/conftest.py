@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
-import io
-import json
-import tarfile
 from collections.abc import Callable
 from dataclasses import asdict
+from itertools import pairwise
 from pathlib import Path
 
 import cv2
 import numpy as np
-import pyarrow.parquet as pq
 import pytest
 import torch
 
+from mhmd.dataset.published import STATS
+from mhmd.dataset.sink import DatasetSink
+from mhmd.dataset.write import ShardPlan
 from mhmd.historynet.config import TrainConfig
 from mhmd.records import SampleInfo, SampleRow
 from mhmd.sample import Sample, members
+from mhmd.splits import SPLITS
 from mhmd.storage import table_of
 
 LABELS = [["before", "china", "formal"], ["during", "china", "formal"], ["after", "china", "formal"]]
@@ -70,30 +71,23 @@ def write_shards(
     folder: Path, train: int = 20, val: int = 5, a_shard: int = 8, draw: Callable[[int, str], Sample] = sample
 ) -> str:
     """Write a dataset and give its path."""
-    folder.mkdir(parents=True)
-    shards: dict[str, list[str]] = {}
-    rows = []
-    for split, count in (("train", train), ("val", val), ("test", 0)):
-        shards[split] = []
+    made: dict[str, list[Sample]] = {}
+    for split, count in (("train", train), ("val", val)):
         for first in range(0, count, a_shard):
-            shards[split].append(f"{split}-{first // a_shard:06d}.tar")
-            with tarfile.open(folder / shards[split][-1], "w") as tar:
-                for number in range(first, min(first + a_shard, count)):
-                    made = draw(number, split)
-                    rows.append(SampleRow(**asdict(made.info), shard=shards[split][-1]))
-                    for name, data in members(made):
-                        entry = tarfile.TarInfo(name)
-                        entry.size = len(data)
-                        tar.addfile(entry, io.BytesIO(data))
-    stats = {
-        "samples": {"train": train, "val": val, "test": 0},
-        "shards": shards,
-        "parser": "drawn",
-        "mask_classes": CLASSES,
-        "labels": LABELS,
-    }
-    pq.write_table(table_of(SampleRow, rows), folder / "samples.parquet")
-    (folder / "stats.json").write_text(json.dumps(stats))
+            name = f"{split}-{first // a_shard:06d}.tar"
+            made[name] = [draw(number, split) for number in range(first, min(first + a_shard, count))]
+    sink = DatasetSink(str(folder), "drawn", lambda *_: None)
+    plans = [ShardPlan(name, name, lambda of=samples: map(members, of)) for name, samples in made.items()]
+    rows = [
+        SampleRow(**asdict(one.info), shard=shard.name, offset=start, size_bytes=end - start)
+        for shard in sink.shards(plans, train + val)
+        for one, (start, end) in zip(made[shard.name], pairwise(shard.offsets), strict=True)
+    ]
+    shards = {split: [name for name in made if name.startswith(split)] for split in SPLITS}
+    counts = {"train": train, "val": val, "test": 0}
+    sink.json(STATS, {"samples": counts, "shards": shards, "mask_classes": CLASSES, "labels": LABELS})
+    sink.samples(table_of(SampleRow, rows))
+    sink.commit()
     return str(folder)
 
 

@@ -15,7 +15,8 @@ def rows(labels: list[int], shards: int = 3) -> SplitRows:
     shard = np.sort(np.arange(count, dtype=np.int32) % shards)
     names = tuple(f"train-{number:06d}.tar" for number in range(shards))
     table = np.stack([np.array(labels, np.int32)] * 4, axis=1)
-    return SplitRows(pa.array([str(n) for n in range(count)]), names, shard, table, np.ones((count, 2), np.int32))
+    keys, places = pa.array([str(n) for n in range(count)]), np.zeros((count, 2), np.int64)
+    return SplitRows(keys, names, shard, table, np.ones((count, 2), np.int32), places)
 
 
 @given(st.lists(st.integers(-1, 5), min_size=1, max_size=200), st.floats(0, 1), st.integers(0, 9))

@@ -167,7 +167,7 @@ def test_damaged_samples_are_told_and_training_goes_on(
     events: list[Event] = []
     assert run_of(folder, tmp_path / "run", tiny(steps=5, max_damaged=0.5), events).step == 5
     warnings = [event.text for event in events if event.kind == "warning"]
-    assert any("passed over: shard" in text and "train-000002.tar has no whole" in text for text in warnings)
+    assert any("passed over: " in text and "train-000002.tar at byte " in text for text in warnings)
     assert any("damaged samples were passed over" in text for text in warnings)
     with pytest.raises(DatasetError, match=r"1 damaged samples, the last: .*wanted at most 1\.00%"):
         run_of(folder, tmp_path / "strict", tiny(steps=5))
@@ -184,3 +184,9 @@ def test_another_variant_or_taxonomy_in_the_same_folder_is_named(
     (other / "stats.json").write_text(json.dumps(stats | {"labels": [*stats["labels"], ["after", "peru", "formal"]]}))
     with pytest.raises(WeightsError, match="knows 3 labels, and the dataset's 4 are not the same"):
         run_of(str(other), tmp_path / "run", tiny(steps=1))
+
+
+def test_records_that_cannot_be_written_are_told(shards: str, tmp_path: Path, tiny: Config) -> None:
+    (tmp_path / "samples").write_text("in the way")
+    with pytest.raises(StorageError, match=r"step-000002\.png cannot be written: .*; it goes on from the last"):
+        run_of(shards, tmp_path, tiny(steps=2))

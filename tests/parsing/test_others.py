@@ -71,7 +71,7 @@ def test_a_folder_without_a_model_and_a_name_that_cannot_be_fetched(
         load_parser("segformer", "cpu", "nobody/nothing")
 
 
-@pytest.mark.parametrize("name", ["lraspp", "deeplabv3_resnet50"])
+@pytest.mark.parametrize("name", ["lraspp", pytest.param("deeplabv3_resnet50", marks=pytest.mark.slow)])
 def test_torchvision_tells_persons_from_the_rest(name: str, tmp_path: Path) -> None:
     from torchvision.models import segmentation
 

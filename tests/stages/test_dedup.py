@@ -261,6 +261,7 @@ def test_a_table_without_a_needed_column_names_the_command(corpus: Corpus) -> No
     assert "run `mhmd extract` first" in failed[0].message
 
 
+@pytest.mark.slow  # seven processes, each compiles
 def test_a_kill_while_it_writes_leaves_what_the_next_run_mends(corpus: Corpus) -> None:
     corpus.films({f"film{k}": [Picture(n, film=k) for n in range(200)] for k in range(9)})
     corpus.make()

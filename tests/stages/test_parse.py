@@ -110,6 +110,7 @@ def test_a_damaged_frame_is_a_row_in_errors_and_the_others_go_on(parsed: tuple[S
     assert films_of(stage("shard"), Where(storage.url), storage) == ("film",)  # what is below still sees the film
 
 
+@pytest.mark.slow  # three children with torch
 def test_a_film_with_a_damaged_frame_is_tried_again_until_it_is_mended(tmp_path: Path) -> None:
     jpeg = encode_jpeg(photograph("coffee")[:100])
     storage = stored(tmp_path, [jpeg, b""])
@@ -156,6 +157,7 @@ def test_two_parsers_are_compared_pixel_by_pixel() -> None:
     assert disagreement([selfie, person], [one, np.array([[0, 1, 1, 1]], np.uint8)]) == 0
 
 
+@pytest.mark.slow  # two children with torch
 def test_licences_are_said_before_and_only_where_something_is_made(tmp_path: Path) -> None:
     from torchvision.models.segmentation import lraspp_mobilenet_v3_large
 
