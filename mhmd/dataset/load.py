@@ -43,7 +43,7 @@ class Samples(IterableDataset[Loaded]):
     def __init__(
         self, out: str, split: Split, *, shuffle: int, seed: int, even: bool, overlay: Mapping[str, tuple[int, Names]]
     ) -> None:
-        self.epoch = 0
+        self._epoch = torch.zeros((), dtype=torch.int64).share_memory_()
         self._files = Storage(out)
         self._shuffle, self._seed, self._even, self._overlay = shuffle, seed, even, overlay
         stats, rows = described(self._files, ("split", "shard", "offset", "size_bytes"))
@@ -53,19 +53,31 @@ class Samples(IterableDataset[Loaded]):
             raise DatasetError(f"the {split} split of {out} is empty", wanted="samples", do="name another split")
         self._labels: list[Names] = [(era, nat, gar) for era, nat, gar in stats["labels"]]
 
+    @property
+    def epoch(self) -> int:
+        """The epoch that the next pass goes through. It is seen by the workers of a DataLoader, which cannot count it up
+        themselves: set it before each pass.
+        """
+        return int(self._epoch)
+
+    @epoch.setter
+    def epoch(self, number: int) -> None:
+        self._epoch.fill_(number)
+
     def __len__(self) -> int:
         """How many samples this rank gets an epoch."""
         first, end = self._of_rank()
         return end - first
 
     def __iter__(self) -> Iterator[Loaded]:
-        """The samples of this rank and worker; the next time those of the next epoch, unless `epoch` is set."""
-        epoch, self.epoch = self.epoch, self.epoch + 1
+        """The samples of this rank and worker. Without workers `epoch` goes up by itself."""
+        epoch, worker = self.epoch, get_worker_info()
+        if worker is None:
+            self.epoch = epoch + 1
         chance = random.Random(f"{self._seed} {epoch}")
         order = sorted(self._shards)
         if self._shuffle:
             chance.shuffle(order)
-        worker = get_worker_info()
         number, workers = (worker.id, worker.num_workers) if worker else (0, 1)
         first, end = self._of_rank()
         length = end - first

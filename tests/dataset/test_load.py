@@ -152,6 +152,20 @@ def test_epochs_have_orders_of_their_own_that_the_seed_decides(corpus: Corpus) -
     assert keys_of(mhmd.load(out)) == [row["key"] for row in rows_of(corpus, "train")]
 
 
+@pytest.mark.filterwarnings("ignore:This DataLoader will create")  # more workers than cores: meant
+@pytest.mark.parametrize("persistent", [False, True])
+def test_workers_see_which_epoch_it_is(corpus: Corpus, persistent: bool) -> None:
+    samples = mhmd.load(corpus.root / "out", shuffle=6)
+    loader = DataLoader(samples, batch_size=None, num_workers=2, persistent_workers=persistent)
+    orders = []
+    for epoch in (0, 1, 0):
+        samples.epoch = epoch
+        orders.append(keys_of(loader))
+    assert orders[0] == orders[2]
+    assert orders[0] != orders[1]
+    assert sorted(orders[0]) == sorted(orders[1])
+
+
 def test_newer_labels_are_laid_over(corpus: Corpus, tmp_path: Path) -> None:
     key = rows_of(corpus, "train")[2]["key"]
     newer = make_corpus(tmp_path, films=1, frames=1)
