@@ -55,9 +55,7 @@ class Samples(IterableDataset[Loaded]):
 
     @property
     def epoch(self) -> int:
-        """The epoch that the next pass goes through. It is seen by the workers of a DataLoader, which cannot count it up
-        themselves: set it before each pass.
-        """
+        """The epoch that the next pass goes through. A DataLoader's workers see it, but cannot count it up: set it."""
         return int(self._epoch)
 
     @epoch.setter
