@@ -43,7 +43,8 @@ class Samples(IterableDataset[Loaded]):
     def __init__(
         self, out: str, split: Split, *, shuffle: int, seed: int, even: bool, overlay: Mapping[str, tuple[int, Names]]
     ) -> None:
-        self._epoch = torch.zeros((), dtype=torch.int64).share_memory_()
+        self._epoch = torch.zeros((), dtype=torch.int64)
+        self._epoch.share_memory_()  # type: ignore[no-untyped-call]  # torch's own
         self._files = Storage(out)
         self._shuffle, self._seed, self._even, self._overlay = shuffle, seed, even, overlay
         stats, rows = described(self._files, ("split", "shard", "offset", "size_bytes"))
