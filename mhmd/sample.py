@@ -12,7 +12,7 @@ from dataclasses import dataclass, fields
 from operator import attrgetter
 from typing import Any
 
-from mhmd.errors import DatasetError
+from mhmd.errors import DatasetError, PictureError
 from mhmd.records import SampleInfo, columns_of
 
 JPEG, MASK, INFO = "jpg", "mask.png", "json"
@@ -33,7 +33,7 @@ def reshaped(sample: Sample, rows: tuple[int, int]) -> Sample:
     """The sample with only the rows [top, bottom) of its picture and mask, in the size that its info says.
 
     The JPEG is encoded again, at quality 95 and 4:4:4. The picture is averaged over areas; a pixel of the mask is the
-    nearest one. Raises PictureError when the picture, DatasetError when the mask cannot be decoded.
+    nearest one. Raises PictureError when the picture, DatasetError when the mask cannot be decoded; both name the sample.
     """
     from mhmd.media.jpeg import decode_jpeg, encode_jpeg
     from mhmd.media.opencv import cv2
@@ -41,7 +41,13 @@ def reshaped(sample: Sample, rows: tuple[int, int]) -> Sample:
 
     size = (sample.info.width, sample.info.height)
     part = slice(*rows)
-    picture = cv2.resize(decode_jpeg(sample.jpeg)[part], size, interpolation=cv2.INTER_AREA)
+    try:
+        whole = decode_jpeg(sample.jpeg)
+    except PictureError as error:
+        raise PictureError(
+            f"the picture of {sample.info.key}: {error.found}", wanted=error.wanted, do=error.do
+        ) from None
+    picture = cv2.resize(whole[part], size, interpolation=cv2.INTER_AREA)
     mask = cv2.resize(decode_mask(sample.mask_png, sample.info.key)[part], size, interpolation=cv2.INTER_NEAREST_EXACT)
     jpeg, mask_png = encode_jpeg(picture.astype("uint8", copy=False)), encode_mask(mask.astype("uint8", copy=False))
     return Sample(jpeg, mask_png, sample.info)
