@@ -33,7 +33,7 @@ def reshaped(sample: Sample, rows: tuple[int, int]) -> Sample:
     """The sample with only the rows [top, bottom) of its picture and mask, in the size that its info says.
 
     The JPEG is encoded again, at quality 95 and 4:4:4. The picture is averaged over areas; a pixel of the mask is the
-    nearest one. Raises PictureError when the picture, DatasetError when the mask cannot be decoded; both name the sample.
+    nearest one. Raises PictureError when the picture, DatasetError when the mask cannot be decoded.
     """
     from mhmd.media.jpeg import decode_jpeg, encode_jpeg
     from mhmd.media.opencv import cv2
@@ -79,7 +79,7 @@ def info_from_json(key: str, text: bytes) -> SampleInfo:
     wanted = list(FIELDS)
     try:
         values = json.loads(text)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:  # nested too deep
         raise DatasetError(f"the JSON of {key}: {error}", wanted="valid JSON", do="run mhmd check") from None
     if not isinstance(values, dict) or list(values) != wanted:
         found = ", ".join(values) if isinstance(values, dict) else type(values).__name__
