@@ -11,6 +11,10 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 
+MAX_SIDE_PX = 65_500
+"""Of a JPEG, as libjpeg writes them."""
+
+
 def encode_jpeg(rgb: NDArray[np.uint8], quality: int = 95) -> bytes:
     """The JPEG of an RGB picture H×W×3. Chroma is kept at full size (4:4:4), because colour is what is learned."""
     from mhmd.media.opencv import cv2
