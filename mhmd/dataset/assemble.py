@@ -10,7 +10,6 @@ from mhmd.entries import FilmEntry, SplitEntry
 from mhmd.errors import ManifestError, MissingInput
 from mhmd.records import Frame, Label, Mask, Record, SampleInfo, Screening, Verdict, columns_of
 from mhmd.sample import MASK
-from mhmd.tar import NAME_BYTES
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -87,6 +86,8 @@ def assemble(inputs: Inputs, taxonomy: Taxonomy, wanted: Wanted) -> Assembled:
 def _check_keys(rows: pa.Table) -> None:
     """Raises ManifestError when a member's name would not fit a plain header: wids reads no others."""
     import pyarrow.compute as pc
+
+    from mhmd.tar import NAME_BYTES
 
     most = NAME_BYTES - len(f".{MASK}")
     long = rows.filter(pc.greater(pc.binary_length(rows["frame_id"]), most))["film_id"]
