@@ -83,6 +83,7 @@ def make(
     are outcomes with a row in `errors/`; they stop nobody and are tried again next time. Raises MissingInput,
     ManifestError, UsageError before anything runs; a bug in a stage is raised with the child's traceback.
     """
+    from mhmd.dataset.place import tidy
     from mhmd.storage import Storage
 
     if on not in EXECUTORS:
@@ -91,7 +92,8 @@ def make(
     storage = Storage(where.data)
     films = films_of(stage, where, storage, only)[: limit or None]
     if stage.scope == "dataset":
-        refuse_foreign(Storage(out_of(where)))
+        refuse_foreign(out := Storage(out_of(where)))
+        tidy(out)
     units = films if stage.scope == "film" else (CORPUS,)
     failed_before = set(storage.names(f"{Failure.TABLE}/{stage.name}", ".parquet"))
     outcomes: dict[str, Outcome] = {}

@@ -12,7 +12,7 @@ from dataclasses import dataclass, fields
 from operator import attrgetter
 from typing import Any
 
-from mhmd.errors import DatasetError
+from mhmd.errors import DatasetError, PictureError
 from mhmd.records import SampleInfo, columns_of
 
 JPEG, MASK, INFO = "jpg", "mask.png", "json"
@@ -41,7 +41,13 @@ def reshaped(sample: Sample, rows: tuple[int, int]) -> Sample:
 
     size = (sample.info.width, sample.info.height)
     part = slice(*rows)
-    picture = cv2.resize(decode_jpeg(sample.jpeg)[part], size, interpolation=cv2.INTER_AREA)
+    try:
+        whole = decode_jpeg(sample.jpeg)
+    except PictureError as error:
+        raise PictureError(
+            f"the picture of {sample.info.key}: {error.found}", wanted=error.wanted, do=error.do
+        ) from None
+    picture = cv2.resize(whole[part], size, interpolation=cv2.INTER_AREA)
     mask = cv2.resize(decode_mask(sample.mask_png, sample.info.key)[part], size, interpolation=cv2.INTER_NEAREST_EXACT)
     jpeg, mask_png = encode_jpeg(picture.astype("uint8", copy=False)), encode_mask(mask.astype("uint8", copy=False))
     return Sample(jpeg, mask_png, sample.info)
@@ -73,7 +79,7 @@ def info_from_json(key: str, text: bytes) -> SampleInfo:
     wanted = list(FIELDS)
     try:
         values = json.loads(text)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:  # nested too deep
         raise DatasetError(f"the JSON of {key}: {error}", wanted="valid JSON", do="run mhmd check") from None
     if not isinstance(values, dict) or list(values) != wanted:
         found = ", ".join(values) if isinstance(values, dict) else type(values).__name__

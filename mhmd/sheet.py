@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from mhmd.errors import MissingInput
+from mhmd.errors import MissingInput, UsageError
 from mhmd.inputs import table_path
 from mhmd.records import Frame, Screening
 
@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 COLUMNS, THUMB_PX, GAP_PX, LINE_PX = 6, 176, 6, 16
 QUALITY = 80
+TALLEST_PX = 60_000
+"""Pictures stand in more columns where they would be higher: a JPEG has no more than 65,500 px."""
 KEPT = "kept"
 
 Row = tuple[str, float, str]
@@ -99,13 +101,14 @@ def _grid(heading: str, thumbs: Sequence[tuple[str, Image]], caption_px: int = 1
     from PIL import Image, ImageDraw
 
     tall = max((thumb.height for _, thumb in thumbs), default=0) + caption_px + 5 + GAP_PX
-    lines = -(-len(thumbs) // COLUMNS)
-    grid = Image.new("RGB", (COLUMNS * (THUMB_PX + GAP_PX) + GAP_PX, LINE_PX + 2 * GAP_PX + lines * tall), "white")
+    columns = max(COLUMNS, -(-len(thumbs) * tall // TALLEST_PX))
+    lines = -(-len(thumbs) // columns)
+    grid = Image.new("RGB", (columns * (THUMB_PX + GAP_PX) + GAP_PX, LINE_PX + 2 * GAP_PX + lines * tall), "white")
     draw = ImageDraw.Draw(grid)
     draw.text((GAP_PX, GAP_PX), heading, "black", _font(14))
     for number, (caption, thumb) in enumerate(thumbs):
-        x = GAP_PX + number % COLUMNS * (THUMB_PX + GAP_PX)
-        y = LINE_PX + 2 * GAP_PX + number // COLUMNS * tall
+        x = GAP_PX + number % columns * (THUMB_PX + GAP_PX)
+        y = LINE_PX + 2 * GAP_PX + number // columns * tall
         grid.paste(thumb, (x, y))
         draw.text((x, y + thumb.height + 1), caption, "black", _font(caption_px))
     return grid
@@ -118,13 +121,18 @@ def clock(time_s: float) -> str:
 
 
 def stacked(sections: Sequence[Image]) -> bytes:
-    """The JPEG of these one below the other."""
+    """The JPEG of these one below the other. Raises UsageError when a JPEG cannot be so high."""
     import numpy as np
     from PIL import Image
 
-    from mhmd.media.jpeg import encode_jpeg
+    from mhmd.media.jpeg import MAX_SIDE_PX, encode_jpeg
 
-    whole = Image.new("RGB", (sections[0].width, sum(part.height for part in sections)), "white")
+    height = sum(part.height for part in sections)
+    if height > MAX_SIDE_PX:
+        raise UsageError(
+            f"a sheet of {height} px", wanted=f"{MAX_SIDE_PX} at most, as JPEGs have", do="ask for fewer pictures"
+        )
+    whole = Image.new("RGB", (max(part.width for part in sections), height), "white")
     top = 0
     for part in sections:
         whole.paste(part, (0, top))

@@ -128,6 +128,10 @@ class Storage:
         with self.told(name, "look for"):
             return bool(self.fs.exists(self.path(name)))
 
+    def is_file(self, name: str) -> bool:
+        with self.told(name, "look for"):
+            return bool(self.fs.isfile(self.path(name)))
+
     def names(self, folder: str, suffix: str) -> list[str]:
         """Names of the files in `folder` that end in `suffix`, without it, sorted. Empty where there is no folder."""
         with self.told(folder, "list"):

@@ -6,6 +6,7 @@ import hashlib
 import io
 import tarfile
 from collections.abc import Sequence
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 
@@ -46,8 +47,9 @@ class TarWriter:
 
     def discard(self) -> None:
         """Drop what was written."""
-        self._out.close()
         self.file.unlink(missing_ok=True)
+        with suppress(OSError):  # what waits to be written may have no room on the disk
+            self._out.close()
 
     def _write(self, data: bytes) -> None:
         self._out.write(data)

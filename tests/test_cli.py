@@ -37,6 +37,10 @@ print("HEAVY:", [name for name in {HEAVY!r} if name in sys.modules])
         assert re.search(rf"│ {verb} ", said), verb
 
 
+def test_help_shows_brackets() -> None:
+    assert "whose [split] counts" in mhmd("check", "--help").stdout
+
+
 def test_knobs_are_options_with_their_range() -> None:
     said = re.sub(r"[\s│]+", " ", mhmd("dedup", "--help").stdout)
     assert "--radius" in said

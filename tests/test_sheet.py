@@ -8,13 +8,15 @@ from typing import Any
 
 import numpy as np
 import pytest
+from PIL import Image
 from typer.testing import CliRunner
 
 from mhmd.cli import app
-from mhmd.errors import MissingInput
+from mhmd.errors import MissingInput, UsageError
 from mhmd.media.jpeg import decode_jpeg, encode_jpeg
+from mhmd.parsing.sheet import _sheet as worst_pairs
 from mhmd.records import Film, Frame, Record, Screening
-from mhmd.sheet import GAP_PX, LINE_PX, THUMB_PX, clock, sheet, spread
+from mhmd.sheet import GAP_PX, LINE_PX, THUMB_PX, clock, sheet, sheet_of_shots, spread, stacked
 from mhmd.status import findings
 from mhmd.storage import Storage, table_of
 
@@ -104,3 +106,15 @@ def test_a_monochrome_film_is_named_and_the_rest_is_counted(tmp_path: Path) -> N
 
 def test_a_workspace_without_tables_has_nothing_to_tell(tmp_path: Path) -> None:
     assert findings(str(tmp_path)) == []
+
+
+def test_sheets_of_thousands_of_pictures_get_more_columns_or_a_clear_bound(tmp_path: Path) -> None:
+    storage = Storage(str(tmp_path))
+    picture = decode_jpeg(sheet_of_shots(storage, "alpha", [("0:00", None)] * 4000))
+    assert picture.shape[0] <= 65_500
+    pairs = [("frame", np.full((40, 512, 3), 200, np.uint8))] * 3300
+    assert decode_jpeg(worst_pairs(pairs)).shape[1] > 3 * 518
+    with pytest.raises(UsageError, match=r"200000 frames on a sheet; wanted \d+ at most"):
+        worst_pairs(pairs[:1] * 200_000)
+    with pytest.raises(UsageError, match="a sheet of 70000 px; wanted 65500 at most"):
+        stacked([Image.new("RGB", (8, 35_000))] * 2)

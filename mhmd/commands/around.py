@@ -52,7 +52,7 @@ def check_command(
         str, typer.Option("--dealt", help="The splits manifest of the workspace.", show_default="in DATA")
     ] = "",
     radius: Annotated[int, typer.Option(min=0, max=12, help="Hashes so near (bits) may be of the same picture.")] = 8,
-    recipe: Annotated[str | None, typer.Option(help="The recipe whose [split] counts.")] = None,
+    recipe: Annotated[str | None, typer.Option(help=r"The recipe whose \[split] counts.")] = None,
     fast: Annotated[bool, typer.Option("--fast", help="Checksums and tables only; decode nothing.")] = False,
     readers: Annotated[int, typer.Option(min=1, help="So many must find a shard each: loaders' workers × nodes.")] = 1,
     log: Log = "auto",

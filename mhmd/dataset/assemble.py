@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from mhmd.entries import FilmEntry, SplitEntry
-from mhmd.errors import MissingInput
+from mhmd.errors import ManifestError, MissingInput
 from mhmd.records import Frame, Label, Mask, Record, SampleInfo, Screening, Verdict, columns_of
+from mhmd.sample import MASK
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -24,16 +24,19 @@ SOURCES = ("image_ref", "mask_ref", "top", "bottom", "as_stored")
 """Columns beside those of `SampleInfo`: where a sample's bytes lie, which rows [top, bottom) of the stored picture it
 shows, and whether that is the stored picture, byte for byte."""
 
-JSON_BYTES = 1024
-"""A sample's JSON takes one block of the tar or two."""
+SEPARATOR = "\x1f"
+"""Between the names of classes, where lists of them are compared."""
 
 
 @dataclass(frozen=True)
 class Assembled:
-    """The samples in order of the key (columns of `SampleInfo` and `SOURCES`), and how many were left out for what."""
+    """The samples in order of the key (columns of `SampleInfo` and `SOURCES`), how many were left out for what, and
+    the classes of their masks.
+    """
 
     rows: pa.Table
     left_out: Mapping[str, int]
+    mask_classes: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -49,16 +52,19 @@ class Wanted:
 def assemble(inputs: Inputs, taxonomy: Taxonomy, wanted: Wanted) -> Assembled:
     """Join kept frames with labels, masks and splits.
 
-    Raises MissingInput when a table does not cover the frames, when masks are of several parsers, or when a title
-    has no split.
+    Raises MissingInput when a table does not cover the frames, when masks are of several parsers or classes, when a
+    title has no split, or when nothing is left; ManifestError when a key is too long for a tar's header.
     """
     import pyarrow as pa
     import pyarrow.compute as pc
 
     rows = _kept(inputs)
+    _check_keys(rows)
+    kept = rows.num_rows
     rows = _joined(rows, inputs, Label, ("label_id", "era", "nationality", "garment"))
     left_out: dict[str, int] = {}
     rows = _with_masks(rows, inputs, left_out)
+    classes = _mask_classes(rows, inputs)
     for attribute in ("era", "nationality", "garment"):
         named = pc.fill_null(rows[attribute], "")
         ids = pc.index_in(named, value_set=pa.array(taxonomy.names(attribute), pa.string()))
@@ -71,8 +77,35 @@ def assemble(inputs: Inputs, taxonomy: Taxonomy, wanted: Wanted) -> Assembled:
         rows = _left(rows, pc.greater_equal(rows["person_share"], wanted.min_person_share), "few persons", left_out)
     if not wanted.unlabelled:
         rows = _left(rows, pc.greater_equal(rows["label_id"], 0), "no label", left_out)
+    if not rows.num_rows:
+        raise _nothing(kept, left_out)
     rows = rows.select([*(column.name for column in columns_of(SampleInfo)), *SOURCES])
-    return Assembled(rows.take(pc.sort_indices(rows["key"])), left_out)
+    return Assembled(rows.take(pc.sort_indices(rows["key"])), left_out, classes)
+
+
+def _check_keys(rows: pa.Table) -> None:
+    """Raises ManifestError when a member's name would not fit a plain header: wids reads no others."""
+    import pyarrow.compute as pc
+
+    from mhmd.tar import NAME_BYTES
+
+    most = NAME_BYTES - len(f".{MASK}")
+    long = rows.filter(pc.greater(pc.binary_length(rows["frame_id"]), most))["film_id"]
+    if len(long):
+        raise ManifestError(
+            f"keys of film {long[0].as_py()} have more than {most} bytes, so that not all loaders can read their names",
+            wanted="a shorter film_id",
+            do="rename it in the manifests, and extract it again",
+        )
+
+
+def _nothing(kept: int, left_out: Mapping[str, int]) -> MissingInput:
+    reasons = "; ".join(f"{count} with {reason}" for reason, count in left_out.items() if count)
+    return MissingInput(
+        f"no sample is left: of {kept} kept frames {reasons} stayed out" if kept else "no sample: dedup kept no frame",
+        wanted="one sample at least",
+        do="loosen what left them out: the knobs of `mhmd shard`, or labels, masks, rules of `mhmd screen`",
+    )
 
 
 def shaped(rows: pa.Table, wanted: Wanted) -> pa.Table:
@@ -113,47 +146,6 @@ def _left(rows: pa.Table, stays: pa.ChunkedArray, reason: str, left_out: dict[st
     remaining = rows.filter(stays)
     left_out[reason] = rows.num_rows - remaining.num_rows
     return remaining
-
-
-def mixed(keys: Sequence[str], seed: int) -> list[int]:
-    """Positions of the keys in an order drawn from the seed and each key alone."""
-    drawn = [hashlib.sha256(f"{seed}:{key}".encode()).digest() for key in keys]
-    return sorted(range(len(keys)), key=drawn.__getitem__)
-
-
-def tar_bytes(rows: pa.Table) -> list[int]:
-    """How many bytes each sample takes in a tar at most."""
-    from mhmd.tar import BLOCK_BYTES
-
-    totals = [JSON_BYTES + 3 * BLOCK_BYTES] * rows.num_rows
-    for column in ("image_ref", "mask_ref"):
-        sizes = [int(ref[ref.rindex(":") + 1 :]) for ref in rows[column].to_pylist()]
-        totals = [total + size + -size % BLOCK_BYTES for total, size in zip(totals, sizes, strict=True)]
-    return totals
-
-
-def cut(sizes: Sequence[int], limit: int, most: int = 0) -> list[range]:
-    """Consecutive ranges of positions, of much the same size, as few as can be.
-
-    Their sizes sum to at most `limit`, but for one that is larger by itself, and each has at most `most` positions
-    (0 = any number). Even shards keep all readers busy, where a rest of a few samples would not.
-    """
-    import numpy as np
-
-    if not sizes:
-        return []
-    each = np.asarray(sizes, np.int64)
-    ends = np.cumsum(each)
-    total = int(ends[-1])
-    parts = max(1, -(-total // limit), -(-len(sizes) // most) if most else 1)
-    while True:
-        part = (2 * ends - each) * parts // (2 * total)  # by where its middle lies
-        starts = np.flatnonzero(np.diff(part, prepend=-1))
-        stops = np.append(starts[1:], len(each))
-        held, count = np.add.reduceat(each, starts), stops - starts
-        if not np.any((count > 1) & ((held > limit) | (count > (most or len(each))))):
-            return [range(start, stop) for start, stop in zip(starts.tolist(), stops.tolist(), strict=True)]
-        parts += 1 + parts // 64
 
 
 def _kept(inputs: Inputs) -> pa.Table:
@@ -199,6 +191,21 @@ def _with_masks(rows: pa.Table, inputs: Inputs, left_out: dict[str, int]) -> pa.
     if len(parsers) > 1:
         raise _older(Mask, f"are of several parsers: {', '.join(parsers)}")
     return rows
+
+
+def _mask_classes(rows: pa.Table, inputs: Inputs) -> tuple[str, ...]:
+    """The classes of the samples' masks. Raises MissingInput when they are not the same for all."""
+    import pyarrow.compute as pc
+
+    found: dict[tuple[str, ...], str] = {}
+    for film in sorted(rows["film_id"].unique().to_pylist()):  # one at a time: names are many times a row's bytes
+        named = inputs.rows(Mask, film_id=film, columns=("classes",))["classes"].combine_chunks()
+        for one in pc.binary_join(named, SEPARATOR).unique().to_pylist():
+            found.setdefault(tuple(one.split(SEPARATOR)), film)
+    if len(found) > 1:
+        told = [f"{len(classes)} ({', '.join(classes)}) in {film}" for classes, film in list(found.items())[:2]]
+        raise _older(Mask, f"of one parser have other classes: {'; '.join(told)}")
+    return next(iter(found), ())
 
 
 def _with_splits(rows: pa.Table, inputs: Inputs, left_out: dict[str, int]) -> pa.Table:

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import os
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from mhmd.dataset.described import Stats, companion_problems, rows_of, stats_of
+from mhmd.dataset.inside import shard_problems
 from mhmd.dataset.published import SAMPLES, STATS, listed
-from mhmd.errors import DatasetError, PictureError
-from mhmd.records import SampleInfo, SampleRow
-from mhmd.sample import FIELDS, MEMBERS, from_members
+from mhmd.errors import DatasetError
 from mhmd.splits import SPLITS
 
 if TYPE_CHECKING:
@@ -25,15 +24,14 @@ if TYPE_CHECKING:
 BLOCK_BYTES = 1 << 22
 
 Told = Callable[[int, int, str], None]
-Stats = dict[str, Any]  # Any: JSON
 
 
 def check(out: str | Path, *, fast: bool = False, readers: int = 1, progress: Told = lambda *_: None) -> list[str]:
     """Everything that is wrong with a dataset in a folder or under a URL, a line each; empty when it is sound.
 
-    `fast` reads every byte, but looks into no shard: checksums, and whether the tables agree. Else every sample is
-    decoded and compared with its row. So many `readers` (loaders' workers × nodes) must find a shard each.
-    Raises DatasetError when there is no dataset at all.
+    `fast` reads every byte, but looks into no shard: checksums, and whether the tables, indices and texts agree. Else
+    every sample is decoded and compared with its row. So many `readers` (loaders' workers × nodes) must find a shard
+    each. Raises DatasetError when there is no dataset at all.
     """
     from mhmd.storage import Storage
 
@@ -47,13 +45,19 @@ def check(out: str | Path, *, fast: bool = False, readers: int = 1, progress: To
         ]
         if problems:
             return problems
-        rows, stats = _tables(files, sums)
+        for name in (SAMPLES, STATS):
+            if name not in sums:
+                raise DatasetError(f"{files.url} has no {name}", wanted="a dataset of `mhmd shard`", do="make it again")
+        rows, stats = rows_of(files, problems), stats_of(files, problems)
+        if problems:
+            return problems
         problems += _table_problems(rows, stats, readers)
         problems += _shard_lists(rows, stats, sums)
+        problems += companion_problems(files, rows, stats, sums)
         if not fast and not problems:
             shards = sorted(set(rows["shard"].to_pylist()))
             mine = {shard: rows.filter(_equal(rows["shard"], shard)) for shard in shards}
-            opened = pool.map(lambda shard: list(_shard_problems(files, shard, mine[shard], stats)), shards)
+            opened = pool.map(lambda shard: list(shard_problems(files, shard, mine[shard], stats)), shards)
             problems += _all(opened, shards, progress)
     return problems
 
@@ -76,42 +80,32 @@ def _all(found: Iterable[list[str]], names: Iterable[str], progress: Told) -> It
 
 
 def _file_problems(files: Storage, name: str, wanted: str) -> Iterator[str]:
-    if "/" in name or not files.exists(name):
-        yield f"{name}: is missing"
+    if "/" in name or not files.is_file(name):
+        yield f"{name}: is {'no file' if '/' not in name and files.exists(name) else 'missing'}"
         return
     digest = hashlib.sha256()
     block = bytearray(BLOCK_BYTES)
-    with files.fs.open(files.path(name), "rb", **({} if files.local else {"block_size": BLOCK_BYTES})) as file:
+    with (
+        files.told(name, "read"),
+        files.fs.open(files.path(name), "rb", **({} if files.local else {"block_size": BLOCK_BYTES})) as file,
+    ):
         while size := file.readinto(block):
             digest.update(memoryview(block)[:size])
     if digest.hexdigest() != wanted:
         yield f"{name}: its bytes are not those of SHA256SUMS"
 
 
-def _tables(files: Storage, sums: dict[str, str]) -> tuple[pa.Table, Stats]:
-    """`samples.parquet` and `stats.json`. Raises DatasetError when one is not as `mhmd shard` writes it."""
-    from mhmd.storage import schema_of
-
-    for name in (SAMPLES, STATS):
-        if name not in sums:
-            raise DatasetError(f"{files.url} has no {name}", wanted="a dataset of `mhmd shard`", do="make it again")
-    rows, stats = files.table(SAMPLES), json.loads(files.read(STATS))
-    schema = schema_of(SampleRow)
-    if rows.schema.names != schema.names or rows.schema.types != schema.types:
-        raise DatasetError(
-            f"{SAMPLES} has columns {', '.join(rows.schema.names)}",
-            wanted=", ".join(schema.names),
-            do="make the dataset again with this version",
-        )
-    return rows, stats
-
-
 def _table_problems(rows: pa.Table, stats: Stats, readers: int) -> Iterator[str]:
     """What `samples.parquet` shows by itself."""
     keys = rows["key"].to_pylist()
-    twice = sorted({key for key in keys if keys.count(key) > 1}) if len(set(keys)) < len(keys) else []
+    twice = sorted(key for key, count in Counter(keys).items() if count > 1)
     yield from (f"sample {key}: its key comes twice" for key in twice)
     yield from (f"sample {key}: its key has a dot, where loaders cut it" for key in keys if "." in key)
+    for split in sorted(set(rows["split"].to_pylist()) - set(SPLITS)):
+        yield f"{SAMPLES}: split {split!r} is none of {', '.join(SPLITS)}"
+    parsers = sorted(set(rows["parser"].to_pylist()))
+    if parsers not in ([], [stats["parser"]]):
+        yield f"{STATS}: parser {stats['parser']!r}, but {SAMPLES} has {', '.join(parsers)}"
     splits: dict[str, set[str]] = {}
     for title, split in zip(rows["title"].to_pylist(), rows["split"].to_pylist(), strict=True):
         splits.setdefault(title, set()).add(split)
@@ -127,7 +121,9 @@ def _table_problems(rows: pa.Table, stats: Stats, readers: int) -> Iterator[str]
     names = stats["labels"]
     for row in rows.select(["key", "label_id", "era", "nationality", "garment"]).to_pylist():
         label = row["label_id"]
-        if label >= len(names) or (label >= 0 and names[label] != [row["era"], row["nationality"], row["garment"]]):
+        if not -1 <= label < len(names) or (
+            label >= 0 and names[label] != [row["era"], row["nationality"], row["garment"]]
+        ):
             yield f"sample {row['key']}: label {label} is not {row['era']} / {row['nationality']} / {row['garment']}"
 
 
@@ -141,78 +137,21 @@ def _shard_lists(rows: pa.Table, stats: Stats, sums: dict[str, str]) -> Iterator
         if lacking:
             yield f"{shard}: is not in {' and '.join(lacking)}"
             continue
-        splits = sorted(set(rows.filter(_equal(rows["shard"], shard))["split"].to_pylist()))
-        if any(shard not in stats["shards"][split] for split in splits):
+        mine = rows.filter(_equal(rows["shard"], shard))
+        yield from (f"{shard}: {problem}" for problem in _place_problems(mine))
+        splits = sorted(set(mine["split"].to_pylist()))
+        if any(shard not in stats["shards"].get(split, []) for split in splits):
             yield f"{shard}: {SAMPLES} puts samples of {', '.join(splits)} into it"
 
 
-def _shard_problems(files: Storage, shard: str, rows: pa.Table, stats: Stats) -> Iterator[str]:
-    """What is wrong with one shard, whose samples are the rows in order."""
-    import tarfile
-
-    wanted = iter(rows.to_pylist())
-    classes = len(stats["mask_classes"])
-    try:
-        with files.fs.open(files.path(shard), "rb") as stream, tarfile.open(fileobj=stream, mode="r|") as tar:
-            for key, start, contents, odd in _samples(tar):
-                yield from (f"{shard}: member {name!r} is not of a sample" for name in odd)
-                if not key:
-                    continue
-                row = next(wanted, None)
-                if row is None or key != row["key"] or start != row["offset"]:
-                    yield f"{shard}: sample {key} at byte {start} is not where {SAMPLES} has it"
-                    return
-                yield from (f"{shard}: {problem}" for problem in _sample_problems(key, contents, row, classes))
-    except (tarfile.TarError, OSError, EOFError) as error:
-        yield f"{shard}: is no whole tar: {error}"
-    missing = sum(1 for _ in wanted)
-    if missing:
-        yield f"{shard}: {missing} samples of {SAMPLES} are not in it"
-
-
-def _samples(tar: Any) -> Iterator[tuple[str, int, dict[str, bytes], list[str]]]:  # Any: a tarfile
-    """Key, offset, members and odd names of each sample in a tar, in order; odd ones at its end come without a key."""
-    key, start, contents, odd = "", 0, dict[str, bytes](), list[str]()
-    for member in tar:
-        name, _, extension = member.name.partition(".")
-        if (
-            not member.isreg()
-            or "/" in member.name
-            or extension not in MEMBERS
-            or (name == key and extension in contents)
-        ):
-            odd.append(member.name)
-            continue
-        if name != key:
-            if key:
-                yield key, start, contents, odd
-            key, start, contents, odd = name, member.offset, {}, odd if not key else []
-        contents[extension] = tar.extractfile(member).read()
-    yield key, start, contents, odd
-
-
-def _sample_problems(key: str, contents: dict[str, bytes], row: dict[str, Any], classes: int) -> Iterator[str]:
-    """What is wrong with one sample whose row (Any: its cells) is given."""
-    from mhmd.media.jpeg import decode_jpeg
-    from mhmd.parsing.mask import decode_mask
-
-    try:
-        sample = from_members(key, contents)
-        said, meant = asdict(sample.info), asdict(SampleInfo(*(row[name] for name in FIELDS)))
-        for name in FIELDS:
-            if said[name] != meant[name]:
-                yield f"sample {key}: its JSON says {name} {said[name]!r}, {SAMPLES} {meant[name]!r}"
-        size = (row["height"], row["width"])
-        picture, mask = decode_jpeg(sample.jpeg), decode_mask(sample.mask_png, key)
-    except (DatasetError, PictureError) as error:
-        yield f"sample {key}: {error.found}"
-        return
-    if picture.shape[:2] != size:
-        yield f"sample {key}: its picture is {picture.shape[:2]}, not {size}"
-    if mask.shape != size:
-        yield f"sample {key}: its mask is {mask.shape}, not {size}"
-    if mask.max() >= classes:
-        yield f"sample {key}: its mask has class {mask.max()} of {classes}"
+def _place_problems(rows: pa.Table) -> Iterator[str]:
+    """Whether the samples of a shard lie one after the other, from its beginning."""
+    at = 0
+    for key, offset, size in zip(*(rows[of].to_pylist() for of in ("key", "offset", "size_bytes")), strict=True):
+        if offset != at or size <= 0:
+            yield f"{SAMPLES} puts sample {key} at byte {offset} with {size} bytes, not at {at}, after the one before"
+            return
+        at = offset + size
 
 
 def _equal(column: Any, value: str) -> Any:  # Any: pyarrow.compute has no types

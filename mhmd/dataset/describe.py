@@ -7,12 +7,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from mhmd.entries import FilmEntry
-from mhmd.records import Mask, SampleRow
+from mhmd.records import SampleRow
 from mhmd.splits import SPLITS
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
+    from mhmd.dataset.assemble import Assembled
     from mhmd.dataset.sink import DatasetSink
     from mhmd.dataset.write import Shard
     from mhmd.inputs import Inputs
@@ -52,7 +53,7 @@ def describe(
     taxonomy: Taxonomy,
     rows: pa.Table,
     shards: Sequence[Shard],
-    left_out: Mapping[str, int],
+    assembled: Assembled,
 ) -> None:
     """Write everything but the shards and the sums."""
     from mhmd.dataset.card import card
@@ -60,7 +61,7 @@ def describe(
     from mhmd.dataset.datasheet import datasheet
     from mhmd.storage import schema_of
 
-    facts = _facts(inputs, taxonomy, rows.select(schema_of(SampleRow).names), shards, left_out)
+    facts = _facts(inputs, taxonomy, rows.select(schema_of(SampleRow).names), shards, assembled)
     sink.samples(facts.rows.cast(schema_of(SampleRow)))
     for split in SPLITS:
         if facts.of(split):
@@ -83,6 +84,7 @@ def stats(facts: Facts) -> dict[str, object]:
         "films_missing": list(facts.missing),
         "films_excluded": dict(facts.excluded),
         "left_out": dict(facts.left_out),
+        "bytes": {shard.name: shard.size_bytes for shard in facts.shards},
         "made_from": {shard.name: shard.digest for shard in facts.shards},
     }
 
@@ -108,22 +110,19 @@ def table(head: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
     return "".join(f"| {' | '.join(line)} |\n" for line in lines) + "\n"
 
 
-def _facts(
-    inputs: Inputs, taxonomy: Taxonomy, rows: pa.Table, shards: Sequence[Shard], left_out: Mapping[str, int]
-) -> Facts:
+def _facts(inputs: Inputs, taxonomy: Taxonomy, rows: pa.Table, shards: Sequence[Shard], assembled: Assembled) -> Facts:
     films = inputs.rows(FilmEntry)
     named = films["film_id"].to_pylist()
     reasons = zip(named, films["exclude"].to_pylist(), strict=True)
     excluded = {film: reason for film, reason in reasons if reason is not None}
-    masks = inputs.rows(Mask, film_id=inputs.films[0], columns=("parser", "classes")).slice(0, 1).to_pylist()
     return Facts(
         rows,
         films,
         tuple(sorted(set(named) - set(inputs.films) - excluded.keys())),
         excluded,
-        left_out,
+        assembled.left_out,
         shards,
-        masks[0]["parser"] if masks else "",
-        tuple(masks[0]["classes"]) if masks else (),
+        str(rows["parser"][0].as_py()),
+        assembled.mask_classes,
         tuple((label.era, label.nationality, label.garment) for label in taxonomy.labels),
     )

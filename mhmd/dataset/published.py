@@ -2,38 +2,43 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from functools import cached_property
 from pathlib import Path
+from threading import Lock
 from typing import TYPE_CHECKING
 
-from mhmd.errors import DatasetError
+from mhmd.errors import DatasetError, StorageError
 
 if TYPE_CHECKING:
     from mhmd.dataset.write import Shard
-    from mhmd.storage import Storage
+    from mhmd.storage import Stamp, Storage
 
 SUMS, STATS, SAMPLES = "SHA256SUMS", "stats.json", "samples.parquet"
 """What every dataset has. SHA256SUMS is written last: with it the dataset is there."""
 
 
 class Published:
-    """A local dataset, whose shards another may link."""
+    """A local dataset, whose shards another may link. One that is damaged has fewer shards to offer, or none."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+        self._lock = Lock()
 
     def shard_of(self, digest: str) -> Shard | None:
-        """The whole shard that was made from what this digest tells, if there is one."""
+        """The shard that was made from what this digest tells, if there is one and its bytes are those of its sum."""
         from mhmd.dataset.write import Shard
 
-        name = self._by_digest.get(digest)
-        sha256 = self._sums.get(name or "")
-        if name is None or sha256 is None or not (self.folder / name).is_file():
+        with self._lock:  # read once, not by each thread
+            name, sums = self._by_digest.get(digest), self._sums
+        if name is None or name not in sums or not (self.folder / name).is_file():
             return None
-        offsets = self._offsets[name]
-        size = (self.folder / name).stat().st_size
-        return Shard(name, digest, sha256, size, offsets) if size > offsets[-1] else None
+        with self._lock:
+            offsets = self._offsets.get(name)
+        if offsets is None or sha256_of(self.folder / name) != sums[name]:
+            return None
+        return Shard(name, digest, sums[name], (self.folder / name).stat().st_size, offsets)
 
     @cached_property
     def _sums(self) -> dict[str, str]:
@@ -43,10 +48,13 @@ class Published:
 
     @cached_property
     def _by_digest(self) -> dict[str, str]:
-        if STATS not in self._sums or SAMPLES not in self._sums:
+        if not all(self._is_sound(name) for name in (STATS, SAMPLES)):
             return {}
         made_from = json.loads((self.folder / STATS).read_text("utf-8")).get("made_from", {})
         return {digest: name for name, digest in made_from.items()}
+
+    def _is_sound(self, name: str) -> bool:
+        return (self.folder / name).is_file() and sha256_of(self.folder / name) == self._sums.get(name)
 
     @cached_property
     def _offsets(self) -> dict[str, tuple[int, ...]]:
@@ -61,6 +69,12 @@ class Published:
         return {shard: (*offsets, ends[shard]) for shard, offsets in found.items()}
 
 
+def sha256_of(file: Path) -> str:
+    """SHA-256 of a local file, hexadecimal."""
+    with file.open("rb") as opened:
+        return hashlib.file_digest(opened, "sha256").hexdigest()
+
+
 def listed(files: Storage) -> dict[str, str]:
     """SHA-256 by name of the files that a dataset's SHA256SUMS lists; empty without one."""
     if not files.exists(SUMS):
@@ -71,12 +85,26 @@ def listed(files: Storage) -> dict[str, str]:
 
 
 def is_whole(files: Storage, digest: str) -> bool:
-    """Whether a dataset of this digest is there with all its files."""
-    names = listed(files)
-    if not names or not all(files.exists(name) for name in names):
+    """Whether a dataset of this digest is there with all its files: shards of their sizes, small ones of their sums."""
+    sums = listed(files)
+    if SAMPLES not in sums or STATS not in sums:
         return False
-    stamp = files.stamp(SAMPLES)
+    shards = {name for name in sums if name.endswith(".tar")}
+    for name in sums.keys() - shards - {SAMPLES}:
+        if not files.is_file(name) or hashlib.sha256(files.read(name)).hexdigest() != sums[name]:
+            return False
+    sizes = json.loads(files.read(STATS)).get("bytes", {})
+    if any(not files.is_file(name) or files.size(name) != sizes.get(name) for name in shards):
+        return False
+    stamp = _stamp_of(files)
     return stamp is not None and stamp.digest == digest
+
+
+def _stamp_of(files: Storage) -> Stamp | None:
+    try:
+        return files.stamp(SAMPLES)
+    except StorageError:
+        return None  # damaged: it is made again
 
 
 def refuse_foreign(files: Storage, digest: str = "") -> None:
@@ -94,6 +122,12 @@ def refuse_foreign(files: Storage, digest: str = "") -> None:
             )
         return
     out = Path(files.root)
+    if out.is_mount():
+        raise DatasetError(
+            f"{out} is a mount point",
+            wanted="a folder whose place a new dataset can take all at once",
+            do=f"name a folder in it: --out {out / 'dataset'}",
+        )
     found = {path.name for path in out.iterdir()} if out.exists() else set()
     foreign = sorted(found - {SUMS} - set(listed(files)))
     if foreign:

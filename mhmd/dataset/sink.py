@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from mhmd.dataset.place import Place
 from mhmd.dataset.published import SAMPLES, SUMS, Published, refuse_foreign
 from mhmd.dataset.write import Shard, ShardPlan, ShardWriter
 from mhmd.storage import PARTIAL, Stamp, Storage, encode_table
@@ -34,15 +35,10 @@ class DatasetSink:
         self._progress = progress
         self._threads = threads
         self._out = Storage(out)
-        self._files, others = self._out, []
         refuse_foreign(self._out, digest)
-        if self._out.local:
-            folder = Path(self._out.root)
-            self._partial, self._old = (folder.with_name(f".{folder.name}.{of}") for of in ("partial", "old"))
-            if self._old.exists() and not folder.exists():
-                self._old.rename(folder)  # the last run was cut off just between its two renames
-            self._partial.mkdir(parents=True, exist_ok=True)
-            self._files, others = Storage(str(self._partial)), [Published(folder)]
+        self._place = Place(self._out) if self._out.local else None
+        self._files = Storage(str(self._place.partial)) if self._place else self._out
+        others = [Published(folder) for folder in self._place.siblings()] if self._place else []
         self._writer = ShardWriter(self._files, others)
         self._sums: dict[str, str] = {}
 
@@ -79,26 +75,23 @@ class DatasetSink:
     def commit(self) -> None:
         """Write `SHA256SUMS`, and publish."""
         self._writer.forget_journal()
-        if self._files.local:
-            self._sweep()
+        if self._place:
+            self._sweep(self._place.partial)
         sums = "".join(f"{self._sums[name]}  {name}\n" for name in sorted(self._sums))
         self._files.write(SUMS, sums.encode())
-        if self._files.local:
-            self._swap()
+        if self._place:
+            with self._out.told("", "publish"):
+                self._place.swap()
 
     def discard(self) -> None:
-        """Nothing: finished shards are left to the next run, unfinished ones are gone already."""
+        """Let the next run have the place; finished shards are left to it, unfinished ones are gone already."""
+        if self._place:
+            self._place.free()
 
-    def _sweep(self) -> None:
-        """Take away what earlier runs left in the folder."""
-        for path in self._partial.iterdir():
-            if path.name not in self._sums or path.name.startswith(PARTIAL):
+    def _sweep(self, partial: Path) -> None:
+        """Take away what earlier runs, or others, left in the folder."""
+        for path in partial.iterdir():
+            if path.is_dir() and not path.is_symlink():
+                shutil.rmtree(path)
+            elif path.name not in self._sums or path.name.startswith(PARTIAL):
                 path.unlink()
-
-    def _swap(self) -> None:
-        folder = Path(self._out.root)
-        shutil.rmtree(self._old, ignore_errors=True)
-        if folder.exists():
-            folder.rename(self._old)
-        self._partial.rename(folder)
-        shutil.rmtree(self._old, ignore_errors=True)

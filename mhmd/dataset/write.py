@@ -12,8 +12,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from mhmd.dataset.published import sha256_of
 from mhmd.errors import MhmdError
-from mhmd.storage import Storage
+from mhmd.storage import Storage, sync
 from mhmd.tar import TarWriter
 
 if TYPE_CHECKING:
@@ -110,12 +111,21 @@ class ShardWriter:
     def _made_before(self, plan: ShardPlan) -> Shard | None:
         if plan.name not in self._noted:
             return None
-        found = json.loads(self._files.read(f"{JOURNAL}/{plan.name}.json"))
-        shard = Shard(**{**found, "offsets": tuple(found["offsets"])})
-        if shard.digest == plan.digest and self._files.size(plan.name) == shard.size_bytes:
-            return shard
+        shard = self._noted_shard(plan.name)
+        if shard and shard.digest == plan.digest and self._files.size(plan.name) == shard.size_bytes:
+            path = Path(self._files.path(plan.name))
+            if not self._files.local or (path.is_file() and sha256_of(path) == shard.sha256):
+                return shard
         self._forget(plan.name)
         return None
+
+    def _noted_shard(self, name: str) -> Shard | None:
+        """What the journal says of a shard; None when its note is damaged."""
+        try:
+            found = json.loads(self._files.read(f"{JOURNAL}/{name}.json"))
+            return Shard(**{**found, "offsets": tuple(found["offsets"])})
+        except (ValueError, TypeError, KeyError):
+            return None
 
     def _linked(self, plan: ShardPlan) -> Shard | None:
         """The shard of another dataset, if one has it. Its place is taken by a link, so that it costs nothing."""
@@ -123,14 +133,23 @@ class ShardWriter:
             shard = other.shard_of(plan.digest)
             if shard is None:
                 continue
-            source, target = other.folder / shard.name, Path(self._files.path(plan.name))
-            target.unlink(missing_ok=True)
-            try:
-                os.link(source, target)
-            except OSError:  # another file system, or one without links
-                shutil.copyfile(source, target)
+            with self._files.told(plan.name, "write"):
+                self._take(other.folder / shard.name, plan.name)
             return Shard(plan.name, shard.digest, shard.sha256, shard.size_bytes, shard.offsets)
         return None
+
+    def _take(self, source: Path, name: str) -> None:
+        scratch = self._files.scratch("", name)
+        try:
+            try:
+                os.link(source, scratch)
+            except OSError:  # another file system, or one without links
+                shutil.copyfile(source, scratch)
+                with scratch.open("rb") as copied:
+                    sync(copied)
+            self._files.adopt(scratch, name)
+        finally:
+            scratch.unlink(missing_ok=True)
 
     def _make(self, plan: ShardPlan) -> Shard:
         with self._files.told(plan.name, "write"):

@@ -11,6 +11,10 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 
+MAX_SIDE_PX = 65_500
+"""Of a JPEG, as libjpeg writes them."""
+
+
 def encode_jpeg(rgb: NDArray[np.uint8], quality: int = 95) -> bytes:
     """The JPEG of an RGB picture H×W×3. Chroma is kept at full size (4:4:4), because colour is what is learned."""
     from mhmd.media.opencv import cv2
@@ -52,6 +56,24 @@ def decode_jpeg(data: bytes, shrunk: int = 1) -> NDArray[np.uint8]:
     if rgb is None:
         raise PictureError(f"{len(data)} bytes that are no JPEG", wanted="a JPEG", do="extract its film again")
     return rgb.astype(np.uint8, copy=False)
+
+
+def is_cut_short(data: bytes) -> bool:
+    """Whether the coded picture of a JPEG ends before its last row does, which `decode_jpeg` fills with gray.
+
+    FFmpeg's decoder tells; kinds of JPEG that it does not know count as whole.
+    """
+    import av
+
+    decoder = av.CodecContext.create("mjpeg", "r")
+    decoder.options, decoder.thread_count = {"err_detect": "explode"}, 1
+    try:
+        decoder.decode(av.Packet(data))
+    except av.InvalidDataError:
+        return True
+    except (av.FFmpegError, NotImplementedError):
+        return False
+    return False
 
 
 def shrink(picture: NDArray[np.uint8], short_side_px: int) -> NDArray[np.uint8]:

@@ -19,9 +19,6 @@ def read_weights(path: Path) -> dict[str, Tensor]:
 
     Nothing but tensors is unpickled.
     """
-    from pickle import UnpicklingError
-
-    from safetensors import SafetensorError
     from safetensors.torch import load_file
 
     try:
@@ -32,7 +29,7 @@ def read_weights(path: Path) -> dict[str, Tensor]:
         raise WeightsError(
             f"{path}: {error.strerror or error}", wanted="a file of weights", do="mend its path"
         ) from None
-    except (SafetensorError, UnpicklingError, RuntimeError, EOFError) as error:
+    except Exception as error:  # noqa: BLE001  # what is no pickle makes the unpickler trip over anything
         reason = (str(error).splitlines() or [type(error).__name__])[0]
         raise WeightsError(
             f"{path}: {reason}", wanted="weights as .safetensors, or a state dict of torch", do="name another file"
@@ -55,8 +52,9 @@ def fill(network: nn.Module, weights: dict[str, Tensor], path: Path, what: str) 
             if wrong
             else f"a {foreign[0]}"
         )
+        others = f" and {len(foreign)} weights of something else" if wrong and foreign else ""
         raise WeightsError(
-            f"{path} has {first}; {len(wrong) + len(foreign)} of {len(wanted)} weights do not fit",
+            f"{path} has {first}{others}; {len(wrong)} of {len(wanted)} weights do not fit",
             wanted=f"weights of {what}",
             do="name the file of that network, or the parser that this file is of",
         )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from mhmd.errors import MissingInput
+from mhmd.errors import MissingInput, UsageError
 from mhmd.inputs import table_path
 from mhmd.parsing.ontology import COMMON, common_of_all
 from mhmd.records import Mask
@@ -96,15 +96,23 @@ def _stored(storage: Storage, ref: str) -> bytes:
 
 
 def _sheet(pairs: Sequence[tuple[str, NDArray[np.uint8]]]) -> bytes:
-    """A JPEG of captioned pictures, in lines of `COLUMNS`, under the colours of the classes."""
+    """A JPEG of captioned pictures, in lines of `COLUMNS`, or more where it would be too high, under the colours.
+
+    Raises UsageError when there are more than a JPEG can hold.
+    """
     import numpy as np
     from PIL import Image, ImageDraw
 
-    from mhmd.media.jpeg import encode_jpeg
+    from mhmd.media.jpeg import MAX_SIDE_PX, encode_jpeg
 
-    lines = [pairs[start : start + COLUMNS] for start in range(0, len(pairs), COLUMNS)]
+    tallest = max(len(picture) for _, picture in pairs) + LINE_PX + GAP_PX
+    columns = max(COLUMNS, -(-len(pairs) // (MAX_SIDE_PX // tallest - 1)))
+    if columns > (most := MAX_SIDE_PX // (2 * THUMB_PX + GAP_PX) - 1):
+        fit = most * (MAX_SIDE_PX // tallest - 1)
+        raise UsageError(f"{len(pairs)} frames on a sheet", wanted=f"{fit} at most", do="ask for fewer with --worst")
+    lines = [pairs[start : start + columns] for start in range(0, len(pairs), columns)]
     talls = [max(len(picture) for _, picture in line) + LINE_PX + GAP_PX for line in lines]
-    size = (COLUMNS * (2 * THUMB_PX + GAP_PX) + GAP_PX, LINE_PX + 2 * GAP_PX + sum(talls))
+    size = (columns * (2 * THUMB_PX + GAP_PX) + GAP_PX, LINE_PX + 2 * GAP_PX + sum(talls))
     sheet = Image.new("RGB", size, "white")
     draw = ImageDraw.Draw(sheet)
     _legend(sheet)

@@ -33,7 +33,12 @@ FORM = 1
 class ShardConfig(Config):
     """Knobs of `shard`."""
 
-    shard_mb: int = Field(384, ge=1, le=4096, description="no shard is larger, MiB; all are of much the same size")
+    shard_mb: int = Field(
+        384,
+        ge=1,
+        le=4096,
+        description="no shard is larger, MiB; an estimate where pictures are encoded again",
+    )
     max_samples: int = Field(0, ge=0, description="no shard has more samples; 0 = any number")
     seed: int = Field(0, ge=0, description="order of the samples in a split, which mixes films")
     min_person_share: float = Field(
@@ -57,7 +62,7 @@ def plans_of(rows: pa.Table, split: str, config: ShardConfig, inputs: Inputs) ->
     """The shards of a split and the rows of each, from its rows in order of the key."""
     import pyarrow as pa
 
-    from mhmd.dataset.assemble import cut, mixed, tar_bytes
+    from mhmd.dataset.plan import cut, mixed, tar_bytes
     from mhmd.dataset.write import ShardPlan
     from mhmd.storage import content_of
 
@@ -110,13 +115,13 @@ def run(inputs: Inputs, config: ShardConfig, sink: DatasetSink) -> None:
         for name, column in values.items():
             part = part.append_column(name, pa.array(column, pa.string() if name == "shard" else pa.int64()))
         parts.append(part)
-    samples = pa.concat_tables(parts) if parts else rows.slice(0, 0)
-    describe(inputs, sink, taxonomy, samples, shards, assembled.left_out)
+    samples = pa.concat_tables(parts)
+    describe(inputs, sink, taxonomy, samples, shards, assembled)
 
 
 STAGE = Stage(
     name="shard",
-    version=3,
+    version=4,
     config=ShardConfig,
     scope="dataset",
     reads=(*READS, LabelName),

@@ -11,7 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mhmd.dataset.assemble import Wanted, assemble, cut, mixed, shaped, tar_bytes
+from mhmd.dataset.assemble import Wanted, assemble, shaped
+from mhmd.dataset.plan import cut, mixed, tar_bytes
 from mhmd.entries import LabelName
 from mhmd.errors import MissingInput
 from mhmd.inputs import Inputs
@@ -19,7 +20,7 @@ from mhmd.records import Label, Mask, Screening, Verdict
 from mhmd.stages.shard import STAGE
 from mhmd.storage import Storage
 from mhmd.taxonomy import Taxonomy
-from tests.corpus import Corpus, make_corpus
+from tests.corpus import CLASSES, Corpus, make_corpus
 
 
 @given(st.lists(st.integers(1, 50), max_size=60), st.integers(1, 100), st.integers(0, 9))
@@ -106,7 +107,8 @@ def test_a_table_that_lacks_frames_names_its_command(
 def test_a_frame_without_a_mask_stays_out_and_is_counted(tmp_path: Path) -> None:
     corpus = make_corpus(tmp_path)
     keys, parser = corpus.keys("film001"), "selfie-multiclass"
-    corpus.write("film001", Mask, {"film_id": "film001", "frame_id": keys[:3], "parser": parser}, 3)
+    classes = [list(CLASSES)] * 3
+    corpus.write("film001", Mask, {"film_id": "film001", "frame_id": keys[:3], "parser": parser, "classes": classes}, 3)
     rows, left_out = assembled(corpus)
     assert keys[3] not in rows["key"].to_pylist()
     assert (rows.num_rows, left_out) == (11, {"no mask": 1})

@@ -50,7 +50,7 @@ def change_rows(out: Path, column: str, change: Callable[[list], list]) -> None:
     rows = pq.read_table(out / "samples.parquet")
     place = rows.column_names.index(column)
     changed = pa.array(change(rows[column].to_pylist()), rows.schema.field(column).type)
-    pq.write_table(rows.set_column(place, rows.schema.field(column), changed), out / "samples.parquet")
+    pq.write_table(rows.set_column(place, pa.field(column, changed.type), changed), out / "samples.parquet")
 
 
 def test_a_sound_dataset_has_no_problems(out: Path) -> None:

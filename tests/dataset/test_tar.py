@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import tarfile
 from pathlib import Path
 
@@ -36,3 +38,23 @@ def test_members_are_found_again_in_any_stretch_of_whole_members(tmp_path: Path)
     for wrong in (b"x" * 1024, data[: starts[1] - 600], header("a", 5000) + b"short"):
         with pytest.raises(tarfile.TarError):
             members_of(wrong)
+
+
+FULL = """
+import resource, signal, sys
+from pathlib import Path
+from mhmd.tar import TarWriter
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+resource.setrlimit(resource.RLIMIT_FSIZE, (40_000, resource.RLIM_INFINITY))
+tar = TarWriter(Path(sys.argv[1]))
+try:
+    while True:
+        tar.add("a.jpg", bytes(700))
+except OSError:
+    tar.discard()
+"""
+
+
+def test_a_full_disk_leaves_no_half_of_a_tar(tmp_path: Path) -> None:
+    subprocess.run([sys.executable, "-c", FULL, str(tmp_path / "x.tar")], check=True)
+    assert not list(tmp_path.iterdir())

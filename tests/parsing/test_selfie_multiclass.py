@@ -119,6 +119,17 @@ def test_weights_that_are_missing_cut_or_of_another_network_are_refused(tmp_path
     ):
         load_parser("selfie-multiclass", "cpu", str(tmp_path / "other.safetensors"))
     torch.save([1, 2], tmp_path / "list.pth")
+    text = tmp_path / "text.pt"
+    for words in ("Dear reader, no weights.", "hello", "(dp0\n", "weights are elsewhere\n" * 9, ""):
+        text.write_text(words)
+        with pytest.raises(WeightsError, match=r"text\.pt: .*wanted weights as \.safetensors"):
+            load_parser("selfie-multiclass", "cpu", str(text))
+    alien = tmp_path / "alien.safetensors"
+    save_file({f"foreign.{k}": np.zeros(1, np.float32) for k in range(200)}, alien)
+    with pytest.raises(
+        WeightsError, match=r"and 200 weights of something else; (\d+) of \1 weights do not fit; wanted"
+    ):
+        load_parser("selfie-multiclass", "cpu", str(alien))
     with pytest.raises(WeightsError, match=r"list\.pth is no state dict"):
         load_parser("selfie-multiclass", "cpu", str(tmp_path / "list.pth"))
 
