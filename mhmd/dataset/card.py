@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from mhmd.splits import SPLITS
 
 if TYPE_CHECKING:
-    from mhmd.dataset.describe import Facts
+    from mhmd.dataset.facts import Facts
 
 HEAD = """\
 ---
@@ -32,7 +32,7 @@ all files.
 
 def card(facts: Facts) -> str:
     """Markdown with the splits, the films, the labels, and what is missing."""
-    from mhmd.dataset.describe import counted, table
+    from mhmd.dataset.facts import absent, counted, table
 
     splits = [split for split in SPLITS if facts.of(split)]
     data_files = "\n".join(
@@ -48,14 +48,3 @@ def card(facts: Facts) -> str:
     text += f"Samples without a label: {unlabelled}.\n\n"
     text += f"Masks: parser `{facts.parser}`, classes in order: {', '.join(facts.mask_classes)}.\n\n"
     return text + absent(facts)
-
-
-def absent(facts: Facts) -> str:
-    """What is not in the dataset though the manifest names it."""
-    excluded = "; ".join(f"{film} ({reason})" for film, reason in sorted(facts.excluded.items())) or "none"
-    left_out = "; ".join(f"{count} with {reason}" for reason, count in facts.left_out.items() if count) or "none"
-    return (
-        f"Films of the manifest that are not in this dataset: {', '.join(facts.missing) or 'none'}.\n"
-        f"Films that were excluded: {excluded}.\n"
-        f"Kept frames that were left out: {left_out}.\n"
-    )

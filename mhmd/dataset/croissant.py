@@ -10,7 +10,7 @@ from mhmd.records import SampleRow, columns_of
 from mhmd.splits import SPLITS
 
 if TYPE_CHECKING:
-    from mhmd.dataset.describe import Facts
+    from mhmd.dataset.facts import Facts
 
 CONTEXT = {
     "@language": "en",
@@ -136,7 +136,7 @@ def _samples() -> dict[str, object]:
 
 
 def _responsible(facts: Facts) -> dict[str, str]:
-    from mhmd.dataset.card import absent
+    from mhmd.dataset.facts import absent
 
     films = len(facts.rows["film_id"].unique())
     return {

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from mhmd.splits import SPLITS
 
 if TYPE_CHECKING:
-    from mhmd.dataset.describe import Facts
+    from mhmd.dataset.facts import Facts
 
 YOURS = "*For whoever publishes this dataset to answer.*"
 
@@ -25,8 +25,7 @@ def datasheet(facts: Facts) -> str:
 
 
 def _sections(facts: Facts) -> dict[str, dict[str, str]]:
-    from mhmd.dataset.card import absent
-    from mhmd.dataset.describe import counted
+    from mhmd.dataset.facts import absent, counted
 
     rows = facts.rows
     titles, films = (len(rows[of].unique()) for of in ("title", "film_id"))

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from mhmd.dataset.facts import Facts
 from mhmd.entries import FilmEntry
 from mhmd.records import SampleRow
 from mhmd.splits import SPLITS
@@ -14,37 +14,10 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from mhmd.dataset.assemble import Assembled
+    from mhmd.dataset.published import Shard
     from mhmd.dataset.sink import DatasetSink
-    from mhmd.dataset.write import Shard
     from mhmd.inputs import Inputs
     from mhmd.taxonomy import Taxonomy
-
-
-@dataclass(frozen=True)
-class Facts:
-    """What the texts tell.
-
-    `rows` are those of `samples.parquet`, `films` those of the manifest; `missing` films failed or were not made,
-    `left_out` counts frames by the reason they stayed out for.
-    """
-
-    rows: pa.Table
-    films: pa.Table
-    missing: tuple[str, ...]
-    excluded: Mapping[str, str]
-    left_out: Mapping[str, int]
-    shards: Sequence[Shard]
-    parser: str
-    mask_classes: tuple[str, ...]
-    labels: tuple[tuple[str, str, str], ...]
-
-    def of(self, split: str) -> list[Shard]:
-        """The shards of a split."""
-        return [shard for shard in self.shards if shard.name.startswith(f"{split}-")]
-
-    def samples(self, split: str) -> int:
-        """How many samples a split has."""
-        return sum(len(shard.offsets) - 1 for shard in self.of(split))
 
 
 def describe(
@@ -96,18 +69,6 @@ def wids(facts: Facts, split: str) -> dict[str, object]:
         for shard in facts.of(split)
     ]
     return {"wids_version": 1, "name": split, "shardlist": shards}
-
-
-def counted(rows: pa.Table, *by: str) -> list[tuple[object, ...]]:
-    """How many rows there are of each combination of values, in order of these."""
-    found = rows.group_by(list(by)).aggregate([([], "count_all")]).sort_by([(name, "ascending") for name in by])
-    return [tuple(row.values()) for row in found.select([*by, "count_all"]).to_pylist()]
-
-
-def table(head: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
-    """A Markdown table."""
-    lines = [[str(cell).replace("|", r"\|") for cell in line] for line in (head, ["---"] * len(head), *rows)]
-    return "".join(f"| {' | '.join(line)} |\n" for line in lines) + "\n"
 
 
 def _facts(inputs: Inputs, taxonomy: Taxonomy, rows: pa.Table, shards: Sequence[Shard], assembled: Assembled) -> Facts:

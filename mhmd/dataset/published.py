@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from threading import Lock
@@ -12,11 +13,21 @@ from typing import TYPE_CHECKING
 from mhmd.errors import DatasetError, StorageError
 
 if TYPE_CHECKING:
-    from mhmd.dataset.write import Shard
     from mhmd.storage import Stamp, Storage
 
 SUMS, STATS, SAMPLES = "SHA256SUMS", "stats.json", "samples.parquet"
 """What every dataset has. SHA256SUMS is written last: with it the dataset is there."""
+
+
+@dataclass(frozen=True)
+class Shard:
+    """A shard that is there. `offsets` are where each sample begins and where the last one ends, in bytes."""
+
+    name: str
+    digest: str
+    sha256: str
+    size_bytes: int
+    offsets: tuple[int, ...]
 
 
 class Published:
@@ -28,8 +39,6 @@ class Published:
 
     def shard_of(self, digest: str) -> Shard | None:
         """The shard that was made from what this digest tells, if there is one and its bytes are those of its sum."""
-        from mhmd.dataset.write import Shard
-
         with self._lock:  # read once, not by each thread
             name, sums = self._by_digest.get(digest), self._sums
         if name is None or name not in sums or not (self.folder / name).is_file():

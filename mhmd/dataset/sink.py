@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mhmd.dataset.place import Place
-from mhmd.dataset.published import SAMPLES, SUMS, Published, refuse_foreign
-from mhmd.dataset.write import Shard, ShardPlan, ShardWriter
+from mhmd.dataset.published import SAMPLES, SUMS, Published, Shard, refuse_foreign
+from mhmd.dataset.write import ShardPlan, ShardWriter
 from mhmd.storage import PARTIAL, Stamp, Storage, encode_table
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mhmd.dataset.published import sha256_of
+from mhmd.dataset.published import Shard, sha256_of
 from mhmd.errors import MhmdError
 from mhmd.storage import Storage, sync
 from mhmd.tar import TarWriter
@@ -35,17 +35,6 @@ class ShardPlan:
     name: str
     digest: str
     members: Callable[[], Iterable[Members]]
-
-
-@dataclass(frozen=True)
-class Shard:
-    """A shard that is there. `offsets` are where each sample begins and where the last one ends, in bytes."""
-
-    name: str
-    digest: str
-    sha256: str
-    size_bytes: int
-    offsets: tuple[int, ...]
 
 
 class _GivenUp(MhmdError):
