@@ -79,7 +79,7 @@ def _frames(film: str, count: int) -> pa.Table:
 
 def _whole(record: type[Record], columns: dict[str, pa.Array], count: int) -> pa.Table:
     schema = schema_of(record)
-    blank = {"string": "", "bool": False}
+    blank = {"string": "", "bool": False, "fixed_size_binary[96]": bytes(96)}
     for field in schema:
         if field.name not in columns:
             value = [] if pa.types.is_list(field.type) else blank.get(str(field.type), 0)
