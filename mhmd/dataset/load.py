@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import random
+from collections import deque
 from collections.abc import Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from pathlib import Path
@@ -27,6 +29,9 @@ if TYPE_CHECKING:
 
 Names = tuple[str, str, str]
 
+AHEAD = 4
+"""Samples a thread that are decoded before they are asked for."""
+
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
@@ -41,12 +46,20 @@ class Samples(IterableDataset[Loaded]):
     """The samples of a split, each exactly once an epoch over all ranks and workers together."""
 
     def __init__(
-        self, out: str, split: Split, *, shuffle: int, seed: int, even: bool, overlay: Mapping[str, tuple[int, Names]]
+        self,
+        out: str,
+        split: Split,
+        *,
+        shuffle: int,
+        threads: int,
+        seed: int,
+        even: bool,
+        overlay: Mapping[str, tuple[int, Names]],
     ) -> None:
         self._epoch = torch.zeros((), dtype=torch.int64)
         self._epoch.share_memory_()  # type: ignore[no-untyped-call]  # torch's own
         self._files = Storage(out)
-        self._shuffle, self._seed, self._even, self._overlay = shuffle, seed, even, overlay
+        self._shuffle, self._threads, self._seed, self._even, self._overlay = shuffle, threads, seed, even, overlay
         stats, rows = described(self._files, ("split", "shard", "offset", "size_bytes"))
         self._shards = _places(rows, split)
         self._count = sum(len(offsets) for offsets, _ in self._shards.values())
@@ -85,9 +98,24 @@ class Samples(IterableDataset[Loaded]):
         if self._shuffle:
             mine = random.Random(f"{self._seed} {epoch} {first}")
             samples = shuffled(self._shuffle, initial=self._shuffle, rng=mine)(samples)
-        for sample in samples:
-            picture = torch.from_numpy(picture_of(sample)).permute(2, 0, 1)
-            yield Loaded(picture, torch.from_numpy(mask_of(sample)), self._named(sample.info))
+        if not self._threads:
+            yield from map(self._decoded, samples)
+            return
+        with ThreadPoolExecutor(self._threads, thread_name_prefix="load") as pool:
+            ahead: deque[Future[Loaded]] = deque()
+            try:
+                for sample in samples:
+                    ahead.append(pool.submit(self._decoded, sample))
+                    if len(ahead) > AHEAD * self._threads:
+                        yield ahead.popleft().result()
+                while ahead:
+                    yield ahead.popleft().result()
+            finally:
+                pool.shutdown(cancel_futures=True)
+
+    def _decoded(self, sample: Sample) -> Loaded:
+        picture = torch.from_numpy(picture_of(sample)).permute(2, 0, 1)
+        return Loaded(picture, torch.from_numpy(mask_of(sample)), self._named(sample.info))
 
     def _of_rank(self) -> tuple[int, int]:
         """First and end of the samples of this rank, in an epoch's order."""
@@ -136,6 +164,7 @@ def load(
     split: Split = "train",
     *,
     shuffle: int = 0,
+    threads: int = 0,
     seed: int = 0,
     even: bool = False,
     labels: str | Path | None = None,
@@ -147,14 +176,15 @@ def load(
     ⌈samples / ranks⌉, the first ones twice where they do not go round: for steps that ranks take together.
 
     With `shuffle` the shards come in an order of their own each epoch, and so many samples are held to draw from;
-    0 keeps the order of the shards. `labels` overlays newer ones by key: a Parquet file, or a folder of them such as
-    the `labels` of a workspace, with the columns of the table `labels`. Pictures differ in size: batch them with
+    0 keeps the order of the shards. So many `threads` decode ahead, in the same order: decoders leave the interpreter
+    free, and nothing has to go from one process to another, as with a DataLoader's workers. `labels` overlays newer ones by key: a Parquet file, or
+    a folder of them such as the `labels` of a workspace, with the columns of the table `labels`. Pictures differ in size: batch them with
     `batch_size=None`, or after a crop of your own.
 
     Raises DatasetError when there is no dataset, the split is empty, or a sample is damaged.
     """
     overlay = {} if labels is None else _overlay(str(labels))
-    return Samples(str(out), split, shuffle=shuffle, seed=seed, even=even, overlay=overlay)
+    return Samples(str(out), split, shuffle=shuffle, threads=threads, seed=seed, even=even, overlay=overlay)
 
 
 def _places(rows: pa.Table, split: str) -> dict[str, tuple[np.ndarray, np.ndarray]]:

@@ -10,8 +10,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
-import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from statistics import median
 from time import perf_counter
@@ -22,7 +21,7 @@ import webdataset as wds
 from torch.utils.data import DataLoader
 
 from mhmd.dataset.check import check
-from mhmd.dataset.load import load
+from mhmd.dataset.load import Loaded, load
 from mhmd.media.jpeg import decode_jpeg, encode_jpeg
 from mhmd.parsing.mask import decode_mask, encode_mask
 from mhmd.report import print_table
@@ -57,7 +56,10 @@ def bench(films: Path | None = None) -> None:
                 "mhmd check": lambda: check(out),
             },
             "read": {
-                "mhmd.load, 2 workers": lambda: _loaded(out),
+                "mhmd.load, 2 threads": lambda: _loaded(load(out, shuffle=500, threads=READERS)),
+                "mhmd.load in a DataLoader, 2 workers": lambda: _loaded(
+                    DataLoader(load(out, shuffle=500), batch_size=None, num_workers=READERS, prefetch_factor=16)
+                ),
                 "decode alone, 2 processes": lambda: _decoded(out),
             },
         }
@@ -167,13 +169,8 @@ def _hashed(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _loaded(out: Path) -> int:
-    warnings.filterwarnings("ignore", message="This DataLoader will create")
-    samples = load(out, shuffle=500)
-    pixels = 0
-    for sample in DataLoader(samples, batch_size=None, num_workers=READERS, prefetch_factor=16):
-        pixels += sample.mask.numel()
-    return pixels * 3
+def _loaded(samples: Iterable[Loaded]) -> int:
+    return sum(sample.mask.numel() for sample in samples)
 
 
 def _decoded(out: Path) -> None:

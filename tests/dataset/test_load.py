@@ -7,6 +7,7 @@ import io
 import json
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import numpy as np
@@ -164,6 +165,15 @@ def test_workers_see_which_epoch_it_is(corpus: Corpus, persistent: bool) -> None
     assert orders[0] == orders[2]
     assert orders[0] != orders[1]
     assert sorted(orders[0]) == sorted(orders[1])
+
+
+def test_threads_change_nothing_and_end_with_who_reads(corpus: Corpus) -> None:
+    out = corpus.root / "out"
+    assert keys_of(mhmd.load(out, shuffle=6, threads=3)) == keys_of(mhmd.load(out, shuffle=6))
+    samples = iter(mhmd.load(out, threads=2))
+    next(samples)
+    samples.close()  # type: ignore[attr-defined]  # a generator
+    assert not [thread for thread in threading.enumerate() if thread.name.startswith("load")]
 
 
 def test_newer_labels_are_laid_over(corpus: Corpus, tmp_path: Path) -> None:
