@@ -177,9 +177,9 @@ def load(
 
     With `shuffle` the shards come in an order of their own each epoch, and so many samples are held to draw from;
     0 keeps the order of the shards. So many `threads` decode ahead, in the same order: decoders leave the interpreter
-    free, and nothing has to go from one process to another, as with a DataLoader's workers. `labels` overlays newer ones by key: a Parquet file, or
-    a folder of them such as the `labels` of a workspace, with the columns of the table `labels`. Pictures differ in size: batch them with
-    `batch_size=None`, or after a crop of your own.
+    free, and nothing has to go from one process to another, as with a DataLoader's workers. `labels` overlays newer
+    ones by key: a Parquet file, or a folder of them such as the `labels` of a workspace, with the columns of the table
+    `labels`. Pictures differ in size: batch them with `batch_size=None`, or after a crop of your own.
 
     Raises DatasetError when there is no dataset, the split is empty, or a sample is damaged.
     """
