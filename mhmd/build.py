@@ -14,8 +14,8 @@ from mhmd.make import Made, Report, make, out_of
 from mhmd.manifest.named import known_films, read_manifest
 from mhmd.recipe import Recipe
 from mhmd.splits import SPLITS
-from mhmd.splits.deal import SplitConfig, deal, forced_splits
-from mhmd.splits.titles import labels_of_titles, links_of_titles
+from mhmd.splits.deal import SplitConfig, deal, forced_splits, refuse_respelt
+from mhmd.splits.titles import blindness, labels_of_titles, links_of_titles
 from mhmd.stage import AnyStage, Where
 from mhmd.stages import ORDER, stage
 
@@ -87,10 +87,11 @@ def _splits_of(data: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Dealt:
-    """The splits manifest as it is now: title → split; and the labels of the titles of the films manifest."""
+    """The splits manifest as it is now: title → split; the labels of the titles of the films manifest; a remark."""
 
     split_of: dict[str, str]
     labels: dict[str, frozenset[int]]
+    remark: str = ""
 
     def coverage(self) -> list[tuple[str, int, int]]:
         """Rows of a split, how many titles it has, and how many labels they have."""
@@ -106,16 +107,19 @@ class Dealt:
 def split(where: Where, config: SplitConfig) -> Dealt:
     """Make or extend the splits manifest for the titles of the films manifest that are not excluded.
 
-    The workspace, where there is one, says which titles share frames and which labels they have. Raises ManifestError
-    when titles that belong together are in several splits already, nothing is written then.
+    The workspace says which titles share frames and which labels they have; without one (empty `data`), and for films
+    that dedup has not seen, groups alone count, and the remark says so. Raises MissingInput when the workspace is not
+    there, ManifestError when titles that belong together are in several splits already; nothing is written then.
     """
     from mhmd.manifest.read import read_splits, write_splits
 
     where = where.absolute()
     films = read_manifest(FilmEntry, where)
     films = films.filter(films["exclude"].is_null())
+    remark = blindness(where.data, films)
     old = read_splits(where.splits) if Path(where.splits).exists() else None
     existing = {} if old is None else dict(zip(old["title"].to_pylist(), old["split"].to_pylist(), strict=True))
+    refuse_respelt(films["title"].unique().to_pylist(), existing)
     labels = labels_of_titles(where.data, films)
     dealt = deal(
         films["title"].unique().to_pylist(),
@@ -127,4 +131,4 @@ def split(where: Where, config: SplitConfig) -> Dealt:
     )
     if dealt != existing:
         write_splits(where.splits, dealt, old)
-    return Dealt(dealt, labels)
+    return Dealt(dealt, labels, remark)

@@ -97,6 +97,28 @@ def test_a_title_torn_apart_on_purpose_is_found(world: World) -> None:
     assert problems[0] == "title 'The alpha': in train and val"
 
 
+def test_titles_are_those_that_the_manifest_has_now(world: World) -> None:
+    """Two films in different splits, which the manifest says are of one title."""
+    films_with(world, title=["The alpha", "The alpha", "The gamma"])
+    problems, _ = leaks(world.where.out, world.where, 6, CONFIG)
+    assert "title 'The alpha': in train and val" in problems
+
+
+def test_dealing_blind_is_said_and_a_workspace_that_is_not_there_refused(world: World) -> None:
+    assert split(world.where, CONFIG).remark == ""
+    (world.root / "data" / "overlaps" / "alpha.parquet").unlink()
+    assert "1 films share (alpha)" in split(world.where, CONFIG).remark
+    assert split(replace(world.where, data=""), CONFIG).remark.startswith("no workspace")
+    with pytest.raises(MissingInput, match="no workspace"):
+        split(replace(world.where, data=str(world.root / "dat")), CONFIG)
+
+
+def test_a_title_in_another_spelling_is_not_dealt_anew(world: World) -> None:
+    films_with(world, title=["the ALPHA", "The beta", "The gamma"])
+    with pytest.raises(ManifestError, match="'the ALPHA' is 'The alpha' in the splits manifest"):
+        split(world.where, CONFIG)
+
+
 def test_near_duplicates_across_splits_are_found_with_the_nearest_pairs(world: World) -> None:
     """The shards of a dataset that somebody made without dedup and without leaving anything out."""
     storage = Storage(world.where.data)

@@ -37,6 +37,8 @@ def _split(
     """Make or extend the splits manifest: titles that are there stay, titles that belong together stay together."""
     config = load_recipe(recipe).knobs("split", SplitConfig, options)
     dealt = deal_splits(Where(data, films=films, splits=splits), config)
+    if dealt.remark:
+        typer.echo(dealt.remark)
     print_table(splits, ("title", "split"), list(dealt.split_of.items()))
     print_table(f"with the labels that {data} has", ("split", "titles", "labels"), dealt.coverage())
 
@@ -85,9 +87,13 @@ def manifest_command(
 ) -> None:
     """Check a manifest and convert it, CSV as spreadsheets write it to Parquet for instance."""
     from mhmd.manifest.convert import convert
+    from mhmd.manifest.delimited import guessed_encoding
 
+    verb = "replaced" if target.exists() else "wrote"
     kind, rows = convert(source, target, taxonomy)
-    typer.echo(f"wrote {target}: {kind}, {rows} rows")
+    typer.echo(f"{verb} {target}: {kind}, {rows} rows")
+    if encoding := guessed_encoding(source):
+        typer.echo(f"{source} is not UTF-8 and was taken for {encoding}: look whether its letters are right")
 
 
 def clean_command(

@@ -11,7 +11,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from mhmd.manifest.tabular import PROBLEMS_TOLD, Problem, flag, mask, numbers_of
+from mhmd.labels.rows import Extent, Rows, contradicting, differs
+from mhmd.manifest.tabular import PROBLEMS_TOLD, Problem, flag, mask
 from mhmd.taxonomy import ATTRIBUTES, Taxonomy
 
 if TYPE_CHECKING:
@@ -46,34 +47,6 @@ class Joined:
     level: Indices
     confidence: Seconds
     problems: tuple[Problem, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Extent:
-    """How far a film goes: its end, s, and how many shots it has."""
-
-    duration_s: float
-    shots: int
-
-
-class Rows:
-    """A film's rows of the labels manifest as arrays; what is not given is not a number, or -1."""
-
-    def __init__(self, entries: pa.Table, taxonomy: Taxonomy) -> None:
-        import numpy as np
-
-        def column(name: str) -> Seconds:
-            values: Seconds = entries[name].to_numpy().astype(float)
-            return values
-
-        self.number = numbers_of(entries)
-        self.start_s, self.end_s, self.shot = column("start_s"), column("end_s"), column("shot")
-        self.confidence = column("confidence")
-        self.frame_id = entries["frame_id"].combine_chunks()
-        single = self.frame_id.is_valid().to_numpy(zero_copy_only=False)
-        ranged = ~np.isnan(self.start_s) | ~np.isnan(self.shot)
-        self.level = np.where(single, 2, np.where(ranged, 1, 0))
-        self.names = np.stack([_coded(entries[each], taxonomy.names(each)) for each in ATTRIBUTES])
 
 
 class Paint:
@@ -116,14 +89,11 @@ class Paint:
 
         if not torn.any():
             return
-        numbers, names = self._rows.number, self._rows.names[attribute]
+        numbers = self._rows.number
         pair = np.stack([one[torn], other[torn]])
-        above, below = np.take_along_axis(pair, np.argsort(numbers[pair], axis=0), axis=0)
-        known = self._taxonomy.names(ATTRIBUTES[attribute])
-        for first, second in np.unique(np.stack([above, below]), axis=1).T[: PROBLEMS_TOLD + 1].tolist():
-            said = f"{known[names[second]]!r} differs from {known[names[first]]!r} in row {numbers[first]}"
-            what = f"{said}: both hold for the same frames"
-            self.problems.add(Problem(int(numbers[second]), ATTRIBUTES[attribute], what))
+        ordered = np.take_along_axis(pair, np.argsort(numbers[pair], axis=0), axis=0)
+        for first, second in np.unique(ordered, axis=1).T[: PROBLEMS_TOLD + 1].tolist():
+            self.problems.add(differs(self._rows, attribute, second, first, self._taxonomy))
 
 
 def join(frames: pa.Table, entries: pa.Table, taxonomy: Taxonomy, extent: Extent | None = None) -> Joined:
@@ -137,6 +107,7 @@ def join(frames: pa.Table, entries: pa.Table, taxonomy: Taxonomy, extent: Extent
     rows = Rows(entries, taxonomy)
     paint = Paint(rows, len(frames), taxonomy)
     found = [*_beyond(rows, extent), *_unknown(frames, rows)]
+    torn = contradicting(rows, extent, taxonomy)
     film, every = np.flatnonzero(rows.level == 0), np.arange(len(frames))
     paint.level((np.full(len(frames), row), every) for row in film)
     paint.level(_ranged(frames, rows))
@@ -144,7 +115,9 @@ def join(frames: pa.Table, entries: pa.Table, taxonomy: Taxonomy, extent: Extent
     names = np.take_along_axis(np.append(rows.names, np.full((len(ATTRIBUTES), 1), -1), axis=1), paint.winner, axis=1)
     levels = np.append(rows.level, -1)[paint.winner].max(axis=0, initial=-1)
     label_id, unlabelled = _label_ids(names, paint.winner, rows, taxonomy)
-    problems = tuple(sorted({*found, *paint.problems, *unlabelled}))
+    told = {(problem.row, problem.column) for problem in torn}
+    torn += [problem for problem in paint.problems if (problem.row, problem.column) not in told]
+    problems = tuple(sorted({*found, *torn, *unlabelled}))
     return Joined(names, label_id, levels, np.fmin.reduce(paint.confidence, axis=0), problems)
 
 
@@ -156,17 +129,6 @@ def unknown_films(entries: pa.Table, known: set[str]) -> list[Problem]:
     films = pa.array(sorted(known), pa.string())
     strange = mask(pc.invert(pc.is_in(entries["film_id"], films)))
     return flag(entries, "film_id", strange, lambda v: f"{v!r} is no film of the films manifest or the workspace")
-
-
-def _coded(values: pa.ChunkedArray, names: tuple[str, ...]) -> Indices:
-    """Index of each name, -1 for null."""
-    import numpy as np
-    import pyarrow as pa
-    import pyarrow.compute as pc
-
-    codes = pc.fill_null(pc.index_in(values, pa.array(names, pa.string())), -1)
-    indices: Indices = codes.to_numpy().astype(np.int64)
-    return indices
 
 
 def _ranged(frames: pa.Table, rows: Rows) -> Iterator[tuple[Indices, Indices]]:
@@ -240,6 +202,13 @@ def _beyond(rows: Rows, extent: Extent | None) -> Iterator[Problem]:
     ):
         for row in np.flatnonzero(over)[: PROBLEMS_TOLD + 1]:
             yield Problem(int(rows.number[row]), name, f"{getattr(rows, name)[row]:.12g} {how}")
+    for row in np.flatnonzero(~np.isnan(rows.shot) & ~np.isnan(rows.start_s)):
+        shot = int(rows.shot[row])
+        if shot < len(extent.bounds):
+            start_s, end_s = extent.bounds[shot]
+            if rows.end_s[row] <= start_s or rows.start_s[row] >= end_s:
+                what = f"{shot} lies at {start_s:.3f} to {end_s:.3f} s, outside the row's range"
+                yield Problem(int(rows.number[row]), "shot", what)
 
 
 def _unknown(frames: pa.Table, rows: Rows) -> Iterator[Problem]:
@@ -259,15 +228,23 @@ def _label_ids(names: Indices, winner: Indices, rows: Rows, taxonomy: Taxonomy) 
 
     sizes = [len(taxonomy.names(attribute)) for attribute in ATTRIBUTES]
     table = np.full(sizes, -1, np.int64)
+    fits = np.zeros([size + 1 for size in sizes], bool)  # the last place of each stands for a name that is missing
     for label in taxonomy.labels:
-        table[tuple(taxonomy.attribute_id(each, getattr(label, each)) for each in ATTRIBUTES)] = label.label_id
+        ids = tuple(taxonomy.attribute_id(each, getattr(label, each)) for each in ATTRIBUTES)
+        table[ids] = label.label_id
+        fits[np.ix_(*([each, -1] for each in ids))] = True
     complete = (names >= 0).all(axis=0)
     label_id = np.where(complete, table[tuple(names)], -1)
     problems = []
-    strange = np.unique(winner[:, complete & (label_id < 0)], axis=1)
+    strange = np.unique(winner[:, ~fits[tuple(names)]], axis=1)
     for trio in strange.T[: PROBLEMS_TOLD + 1]:
-        culprits = sorted({int(rows.number[row]) for row in trio})
-        given = (taxonomy.names(each)[rows.names[at, trio[at]]] for at, each in enumerate(ATTRIBUTES))
+        culprits = sorted({int(rows.number[row]) for row in trio if row >= 0})
+        given = [
+            taxonomy.names(each)[rows.names[at, trio[at]]] if trio[at] >= 0 else None
+            for at, each in enumerate(ATTRIBUTES)
+        ]
         beside = f"; it comes together with row {' and '.join(map(str, culprits[:-1]))}" if culprits[:-1] else ""
-        problems.append(Problem(culprits[-1], "garment", f"{taxonomy.no_label(*given)}{beside}"))
+        problems.append(
+            Problem(culprits[-1], "garment" if given[-1] else "nationality", f"{taxonomy.no_label(*given)}{beside}")
+        )
     return label_id, problems

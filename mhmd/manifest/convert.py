@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mhmd.entries import MANIFESTS, FilmEntry, LabelEntry, LabelName, SplitEntry
-from mhmd.errors import ManifestError
+from mhmd.errors import ManifestError, UsageError
 from mhmd.manifest.tabular import ROW, load
 from mhmd.records import Record, columns_of
 
@@ -19,17 +19,20 @@ def convert(source: Path, target: Path, taxonomy: str = "") -> tuple[str, int]:
     """Write a films, labels or splits manifest, or a taxonomy, as Parquet or CSV; what it is, and how many rows.
 
     Relative paths of films go on meaning the same files: they stay relative where the target's folder holds them. An
-    empty taxonomy is that of MHMD. Raises ManifestError when it is none of these, or anything in it is wrong; nothing
-    is written then.
+    empty taxonomy is that of MHMD. Rows of labels that nobody filled stay. An older manifest of the same kind is
+    replaced. Raises UsageError when the target is the source or something else, ManifestError when the source is no
+    manifest or anything in it is wrong; nothing is written then.
     """
     from mhmd.manifest.read import read_films, read_labels, read_splits, read_taxonomy, write_manifest
     from mhmd.resources import resource
 
     record = kind_of(source)
+    _refuse_target(source, target, record)
     if record is FilmEntry:
         table = _portable(read_films(source), target.absolute().parent)
     elif record is LabelEntry:
-        table = read_labels(source, read_taxonomy(taxonomy or resource("manifests/labels.parquet")))
+        names = read_taxonomy(taxonomy or resource("manifests/labels.parquet"))
+        table = read_labels(source, names, unfilled=True)
         table = table.drop_columns([ROW])
     else:
         table = {SplitEntry: read_splits, LabelName: read_taxonomy}[record](source)
@@ -59,6 +62,22 @@ def kind_of(path: Path) -> type[Record]:
         wanted="film_id, title, path; or film_id and era, nationality or garment; or title, split",
         do="rename its columns as manifests/README.md has them",
     )
+
+
+def _refuse_target(source: Path, target: Path, record: type[Record]) -> None:
+    """Raise UsageError when writing would lose what is there: the source, or anything but a manifest of its kind."""
+    if not target.exists():
+        return
+    if target.samefile(source):
+        raise UsageError(f"{target} is {source} itself", wanted="a new file", do="name another")
+    try:
+        there = f"is a {kind_of(target).TABLE}"
+    except (ManifestError, OSError):
+        there = "is no manifest"
+    if there != f"is a {record.TABLE}":
+        raise UsageError(
+            f"{target} is there already and {there}", wanted=f"a new file, or a {record.TABLE}", do="name another"
+        )
 
 
 def _portable(films: pa.Table, folder: Path) -> pa.Table:

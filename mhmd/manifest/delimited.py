@@ -9,12 +9,13 @@ from __future__ import annotations
 import csv
 import io
 import re
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mhmd.errors import ManifestError
+from mhmd.manifest.headings import known_names
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -24,45 +25,67 @@ HEADER_ROW = 1
 """Rows are numbered as a spreadsheet shows them: the header is row 1, the first row of values row 2."""
 
 _BOMS = {b"\xef\xbb\xbf": "utf-8-sig", b"\xff\xfe": "utf-16", b"\xfe\xff": "utf-16"}
+_HINT = re.compile(r'"?sep=([,;\t])"?[,;\t]*(?:\r\n|\r|\n|$)', re.IGNORECASE)
+"""A first line that tells Excel the separator; it shows the header as row 1 then."""
+
 _FOREIGN = re.compile("[\x80-\uffff]{3}")
 """Western words have no three such letters in a row; Cyrillic or Chinese that is taken for Windows-1252 has."""
 
 
 @dataclass(frozen=True, slots=True)
 class Delimited:
-    """The cells of a CSV file: columns of text, empty cells null; the number of each row; and the separator."""
+    """The cells of a CSV file: columns of text, empty cells null; the number of each row; separator and encoding.
+
+    `encoding` is empty where nothing had to be guessed.
+    """
 
     table: pa.Table
     rows: Sequence[int]
     separator: str
+    encoding: str
 
 
 def read_delimited(path: Path, known: Collection[str]) -> Delimited:
     """The cells of a CSV file with a header; `known` are the names of columns by which the separator is found.
 
-    Rows without any value are left out. Raises ManifestError for what is no CSV, FileNotFoundError.
+    Rows without any value are left out, cells that a row lacks at its end are empty. Raises ManifestError for what is
+    no CSV, FileNotFoundError.
     """
     import pyarrow as pa
 
-    text = _decoded(path)
-    separator = _separator(text, known)
+    text, encoding = _decoded(path)
+    hint = _HINT.match(text)
+    text = text[hint.end() :] if hint else text
+    separator = hint.group(1) if hint else _separator(text, known)
     try:
         lines = list(csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True))
     except csv.Error as error:
         raise _refused(path, f"its quotes do not fit: {error}") from None
-    while lines and not any(lines[0]):
-        raise _refused(path, "its first line is empty, and no header")
     if not lines:
         raise _refused(path, "it is empty")
-    header, width = lines[0], len(lines[0])
-    numbered = [(number, line) for number, line in enumerate(lines[1:], HEADER_ROW + 1) if any(line)]
-    uneven = [f"row {number} has {len(line)} cells" for number, line in numbered if len(line) != width]
+    if not _says(lines[0]):
+        raise _refused(path, "its first line is empty, and no header")
+    header = lines[0]
+    numbered = [(number, line) for number, line in enumerate(lines[1:], HEADER_ROW + 1) if _says(line)]
+    width = len(header)
+    uneven = [f"row {number} has {len(line)} cells" for number, line in numbered if _says(line[width:])]
     if uneven:
         raise _refused(path, f"the header has {width} cells, but {', '.join(uneven[:50])}")
-    columns = zip(*(line for _, line in numbered), strict=True) if numbered else [()] * width
-    arrays = [pa.array([cell or None for cell in column], pa.string()) for column in columns]
-    table = pa.Table.from_arrays(arrays, names=header)
-    return Delimited(table, [number for number, _ in numbered], separator)
+    even = [[*line[:width], *[""] * (width - len(line))] for _, line in numbered]
+    columns = [*zip(*even, strict=True)] if even else [()] * width
+    nameless = [place for place, name in enumerate(header) if not name.strip()]
+    full = [f"column {place + 1} has values, but no name" for place in nameless if _says(columns[place])]
+    if full:
+        raise _refused(path, ", ".join(full))
+    named = {place: name for place, name in enumerate(header) if name.strip()}
+    arrays = [pa.array([cell or None for cell in columns[place]], pa.string()) for place in named]
+    table = pa.Table.from_arrays(arrays, names=[*named.values()])
+    return Delimited(table, [number for number, _ in numbered], separator, encoding)
+
+
+def _says(cells: Iterable[str]) -> bool:
+    """Whether any cell has more than blanks."""
+    return any(cell.strip() for cell in cells)
 
 
 def encode_delimited(table: pa.Table) -> bytes:
@@ -76,13 +99,18 @@ def encode_delimited(table: pa.Table) -> bytes:
     return text.encode("utf-8" if text.isascii() else "utf-8-sig")
 
 
-def _decoded(path: Path) -> str:
+def guessed_encoding(path: Path) -> str:
+    """The encoding that a CSV file of letters beyond ASCII is taken to have; empty where it says so itself."""
+    return _decoded(path)[1] if path.suffix in (".csv", ".tsv") else ""
+
+
+def _decoded(path: Path) -> tuple[str, str]:
     data = path.read_bytes()
     coding = next((name for bom, name in _BOMS.items() if data.startswith(bom)), "")
     if not coding and b"\0" in data[:1000]:
         coding = "utf-16-be" if data.startswith(b"\0") else "utf-16-le"
     try:
-        return data.decode(coding or "utf-8")
+        return data.decode(coding or "utf-8"), ""
     except UnicodeDecodeError as error:
         if coding:
             raise _refused(path, f"it is no {coding}: {error.reason}") from None
@@ -93,13 +121,16 @@ def _decoded(path: Path) -> str:
     if not text or (foreign := _FOREIGN.search(text)):
         row = text[: foreign.start()].count("\n") + 1 if text and foreign else 1
         raise _refused(path, f"line {row} is neither UTF-8 nor Windows-1252; its encoding cannot be told")
-    return text
+    return text, "Windows-1252"
 
 
 def _separator(text: str, known: Collection[str]) -> str:
     """The separator under which the header has most of the known columns; a comma where none has any."""
-    header = text.partition("\n")[0].rstrip("\r")
-    return max(SEPARATORS, key=lambda each: len(set(next(csv.reader([header], delimiter=each), [])) & set(known)))
+    header = re.split("[\r\n]", text, maxsplit=1)[0]
+    own = set(known)
+    return max(
+        SEPARATORS, key=lambda each: len(own & {*known_names(next(csv.reader([header], delimiter=each), []), own)})
+    )
 
 
 def _refused(path: Path, why: str) -> ManifestError:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any
 from mhmd.entries import FilmEntry, LabelEntry, LabelName, SplitEntry
 from mhmd.errors import ManifestError
 from mhmd.manifest.delimited import encode_delimited
-from mhmd.manifest.tabular import ROW, Problem, flag, mask, read_rows, refuse
+from mhmd.manifest.tabular import ROW, Problem, flag, further, mask, read_rows, refuse
 from mhmd.records import columns_of
-from mhmd.splits import SPLITS
-from mhmd.taxonomy import ATTRIBUTES, Taxonomy
+from mhmd.splits import SPLITS, plain
+from mhmd.taxonomy import ATTRIBUTES, Taxonomy, folded
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -33,29 +33,28 @@ def read_films(path: str | Path) -> pa.Table:
     import pyarrow as pa
     import pyarrow.compute as pc
 
-    table = read_rows(path, FilmEntry)
+    table, problems = read_rows(path, FilmEntry)
     if not table.num_rows:
         raise ManifestError(f"{path} has no rows", wanted="a row a film", do="add film_id, title and path of each film")
     malformed = ~mask(pc.match_substring_regex(table["film_id"], "^[a-z0-9_-]+$"))
     hashed = pc.utf8_lower(table["sha256"])
     old, new = YEARS
-    refuse(
-        path,
-        [
-            *flag(table, "film_id", malformed, lambda v: f"{v!r} is not of [a-z0-9_-]"),
-            *_repeats(table, "film_id"),
-            *_unknown(table, "split", SPLITS),
-            *_unknown(table, "color_matrix", MATRICES),
-            *flag(table, "path", mask(_escapes(table["path"])), lambda v: f"{v!r} leads out of the manifest's folder"),
-            *flag(table, "sha256", mask(pc.invert(_is_sha256(hashed))), lambda v: f"{v!r} is not 64 digits 0-9a-f"),
-            *flag(
-                table,
-                "year",
-                mask(pc.or_(pc.less(table["year"], old), pc.greater(table["year"], new))),
-                lambda v: f"{v} is not between {old} and {new}",
-            ),
-        ],
-    )
+    found = [
+        *flag(table, "film_id", malformed, lambda v: f"{v!r} is not of [a-z0-9_-]"),
+        *_repeats(table, "film_id"),
+        *_unknown(table, "split", SPLITS),
+        *_unknown(table, "color_matrix", MATRICES),
+        *flag(table, "path", mask(_escapes(table["path"])), lambda v: f"{v!r} leads out of the manifest's folder"),
+        *flag(table, "sha256", mask(pc.invert(_is_sha256(hashed))), lambda v: f"{v!r} is not 64 digits 0-9a-f"),
+        *flag(
+            table,
+            "year",
+            mask(pc.or_(pc.less(table["year"], old), pc.greater(table["year"], new))),
+            lambda v: f"{v} is not between {old} and {new}",
+        ),
+        *_respelt(table, "title"),
+    ]
+    refuse(path, further(problems, found))
     home = Path(path).absolute().parent
     paths = [given if "://" in given else str(home / given) for given in table["path"].to_pylist()]
     for name, values in (("path", pa.array(paths, pa.string())), ("sha256", hashed)):
@@ -63,18 +62,18 @@ def read_films(path: str | Path) -> pa.Table:
     return table.drop_columns([ROW])
 
 
-def read_labels(path: str | Path, taxonomy: pa.Table) -> pa.Table:
+def read_labels(path: str | Path, taxonomy: pa.Table, *, unfilled: bool = False) -> pa.Table:
     """The labels manifest: the columns of `LabelEntry`, then its own, and `ROW`. `taxonomy` is of `read_taxonomy`.
 
     Names are in the taxonomy's own spelling. Rows that give no attribute are left out: they are those of a template
-    that nobody filled. Raises ManifestError naming every row that is wrong in itself; rows that contradict each other
-    are found where frames get their labels.
+    that nobody filled; with `unfilled` they are there. Raises ManifestError naming every row that is wrong in itself;
+    rows that contradict each other are found where frames get their labels.
     """
     import pyarrow.compute as pc
 
-    table = read_rows(path, LabelEntry, loose=ATTRIBUTES)
+    table, problems = read_rows(path, LabelEntry, loose=ATTRIBUTES)
     known = Taxonomy.of(taxonomy)
-    problems: list[Problem] = []
+    untyped = {problem.row for problem in problems}
     for attribute in ATTRIBUTES:
         table, found = _spelled(table, attribute, known)
         problems += found
@@ -84,19 +83,23 @@ def read_labels(path: str | Path, taxonomy: pa.Table) -> pa.Table:
     problems += flag(table, "confidence", unsure, lambda v: f"{v:g} is not between 0 and 1")
     empty = pc.and_(pc.and_(*(table[name].is_null() for name in ATTRIBUTES[:2])), table[ATTRIBUTES[2]].is_null())
     given = table.filter(pc.invert(empty))
-    problems += _place_problems(table) + _fit_problems(given, known, told) + _same_rows(given)
-    refuse(path, problems)
-    return given
+    placed = [each for each in _place_problems(table) + _same_rows(given) if each.row not in untyped]
+    refuse(path, further(problems, [*placed, *_fit_problems(given, known, told)]))
+    return table if unfilled else given
 
 
 def read_taxonomy(path: str | Path) -> pa.Table:
     """A taxonomy: the columns of `LabelName`, then its own, in order of label_id.
 
-    Raises ManifestError when ids do not count up from 0 or two labels have the same names.
+    Raises ManifestError when it has no labels, ids do not count up from 0, two labels have the same names, or two names
+    of an attribute are spellings of one.
     """
     import numpy as np
 
-    table = read_rows(path, LabelName)
+    table, problems = read_rows(path, LabelName)
+    refuse(path, problems)
+    if not len(table):
+        raise ManifestError(f"{path} has no rows", wanted="a row a label", do="add the labels")
     misnumbered = table["label_id"].to_numpy() != np.arange(len(table))
     names = [*zip(*(table[name].to_pylist() for name in ATTRIBUTES), strict=True)]
     first = {name: place for place, name in reversed([*enumerate(names)])}
@@ -110,6 +113,7 @@ def read_taxonomy(path: str | Path) -> pa.Table:
             *flag(
                 table, "garment", repeated, lambda v: f"{v!r} stands with the same era and nationality in a row above"
             ),
+            *(problem for name in ATTRIBUTES for problem in _respelt(table, name, folded)),
         ],
     )
     return table.drop_columns([ROW])
@@ -117,8 +121,9 @@ def read_taxonomy(path: str | Path) -> pa.Table:
 
 def read_splits(path: str | Path) -> pa.Table:
     """The splits manifest: the columns of `SplitEntry`, then its own. Raises ManifestError naming every wrong row."""
-    table = read_rows(path, SplitEntry)
-    refuse(path, [*_repeats(table, "title"), *_unknown(table, "split", SPLITS)])
+    table, problems = read_rows(path, SplitEntry)
+    found = [*_repeats(table, "title"), *_respelt(table, "title"), *_unknown(table, "split", SPLITS)]
+    refuse(path, further(problems, found))
     return table.drop_columns([ROW])
 
 
@@ -131,8 +136,12 @@ def write_splits(path: str | Path, split_of: Mapping[str, str], old: pa.Table | 
 
     titles = sorted(split_of)
     table = pa.table({"title": titles, "split": [split_of[title] for title in titles]})
-    if old is not None and old.num_columns > table.num_columns:
-        table = table.join(old.drop_columns(["split"]), "title").sort_by("title")
+    if old is not None:
+        import pyarrow.compute as pc
+
+        place = pc.index_in(table["title"], old["title"].combine_chunks()).combine_chunks()
+        for name in old.column_names[len(columns_of(SplitEntry)) :]:
+            table = table.append_column(name, old[name].combine_chunks().take(place))
     write_manifest(path, table)
 
 
@@ -156,6 +165,26 @@ def _repeats(table: pa.Table, name: str) -> list[Problem]:
     return flag(table, name, repeated, lambda v: f"{v!r} stands in a row above, too")
 
 
+def _respelt(table: pa.Table, name: str, fold: Callable[[str], str] = plain) -> list[Problem]:
+    """Cells that are another spelling of one that a row above has."""
+    import numpy as np
+
+    cells = table[name].to_pylist()
+    first: dict[str, int] = {}
+    above = [first.setdefault(fold(cell), place) if cell is not None else place for place, cell in enumerate(cells)]
+    other = np.array([cells[at] != cell for at, cell in zip(above, cells, strict=True)], bool)
+    rows = table[ROW].to_pylist()
+    told = {rows[place]: above[place] for place in other.nonzero()[0].tolist()}
+    return [
+        Problem(
+            each.row,
+            name,
+            f"{each.what} is another spelling of {cells[told[each.row]]!r} in row {rows[told[each.row]]}",
+        )
+        for each in flag(table, name, other, repr)
+    ]
+
+
 def _unknown(table: pa.Table, name: str, known: Sequence[str]) -> list[Problem]:
     import pyarrow as pa
     import pyarrow.compute as pc
@@ -168,7 +197,9 @@ def _escapes(paths: Any) -> Any:  # Any: Arrow's arrays
     """Whether each path is relative and leads out of the folder where it starts."""
     import pyarrow as pa
 
-    return pa.array(["://" not in path and os.path.normpath(path).split("/")[0] == ".." for path in paths.to_pylist()])
+    return pa.array(
+        ["://" not in (path or "") and os.path.normpath(path or "").split("/")[0] == ".." for path in paths.to_pylist()]
+    )
 
 
 def _is_sha256(values: Any) -> Any:  # Any: Arrow's arrays

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from mhmd.errors import ManifestError
 from mhmd.manifest.delimited import HEADER_ROW, read_delimited
+from mhmd.manifest.headings import RESERVED, complaints, known_names
 from mhmd.records import Column, Record, columns_of
 
 if TYPE_CHECKING:
@@ -25,11 +26,12 @@ if TYPE_CHECKING:
     Mask = NDArray[np.bool_]
 
 PROBLEMS_TOLD = 50
-ROW = "row_in_file"
+ROW = RESERVED
 """The column that `read_rows` adds: the number of each row."""
 
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
-_CLOCK = re.compile(r"(?:(\d+):)?([0-5]?\d):([0-5]?\d(?:\.\d*)?)")
+_CLOCK = re.compile(r"(?:(\d+):(?=[0-5]?\d:))?(\d+):([0-5]?\d(?:\.\d*)?)")
+_THOUSANDS = re.compile(r"[+-]?[1-9]\d{0,2},\d{3}")
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -44,11 +46,12 @@ class Problem:
         return f"row {self.row}, {self.column}: {self.what}" if self.row else f"column {self.column}: {self.what}"
 
 
-def read_rows(path: str | Path, record: type[Record], loose: Collection[str] = ()) -> pa.Table:
+def read_rows(path: str | Path, record: type[Record], loose: Collection[str] = ()) -> tuple[pa.Table, list[Problem]]:
     """The rows of a `.parquet` or `.csv` file: the record's columns in order and of its types, then all others, `ROW`.
 
     A column that may be empty may be absent, and an empty text counts as null; text has no blanks around it, but in
-    `loose` columns. Raises ManifestError naming a file that cannot be read, or every missing column and wrong value.
+    `loose` columns. Cells of a wrong type are null, and told in the problems, as are those that must not be empty.
+    Raises ManifestError naming a file that cannot be read, missing columns, and columns that are of a wrong type.
     """
     import pyarrow as pa
 
@@ -65,9 +68,16 @@ def read_rows(path: str | Path, record: type[Record], loose: Collection[str] = (
             problems += typed.problems
         else:
             arrays[column.name] = pa.nulls(len(table), typed_as(column))
-    refuse(path, problems)
+    if any(not problem.row for problem in problems):
+        refuse(path, problems)
     others = [name for name in table.column_names if name not in arrays]
-    return pa.table(arrays | {name: table[name] for name in others})
+    return pa.table(arrays | {name: table[name] for name in others}), problems
+
+
+def further(problems: Sequence[Problem], found: Sequence[Problem]) -> list[Problem]:
+    """The problems, and those that were found in cells which have none among them."""
+    told = {(problem.row, problem.column) for problem in problems}
+    return [*problems, *(each for each in found if (each.row, each.column) not in told)]
 
 
 def load(path: Path, known: Collection[str]) -> tuple[pa.Table, str]:
@@ -94,6 +104,9 @@ def load(path: Path, known: Collection[str]) -> tuple[pa.Table, str]:
     except (OSError, pa.ArrowException) as error:
         reason = str(error).splitlines()[0]
         raise ManifestError(f"{path}: {reason}", wanted="Parquet or CSV", do="write the file again") from None
+    table = table.rename_columns(known_names(table.column_names, known))
+    if ROW in table.column_names:
+        raise ManifestError(f"{path}: column {ROW}", wanted="another name: this is the row's number", do="rename it")
     return table.append_column(ROW, pa.array(rows, pa.int64())), separator
 
 
@@ -164,13 +177,11 @@ def seconds(text: str, *, comma: bool = False) -> float | None:
 
 def _refuse_columns(path: Path, names: list[str], wanted: Sequence[Column]) -> None:
     names = [name for name in names if name != ROW]
-    missing = [column.name for column in wanted if not column.null and column.name not in names]
-    repeated = sorted({name for name in names if names.count(name) > 1})
-    if missing or repeated:
-        complaints = [f"no column {name}" for name in missing] + [f"column {name} twice" for name in repeated]
+    wrong = [*complaints(names, wanted)]
+    if wrong:
         raise ManifestError(
-            f"{path}: {', '.join(complaints)}; it has {', '.join(names) or 'none'}",
-            wanted=f"columns {', '.join(column.name for column in wanted if not column.null)}",
+            f"{path}: {', '.join(wrong)}; it has {', '.join(names) or 'none'}",
+            wanted=f"columns {', '.join(column.name for column in wanted)}, and others of your own",
             do="rename or add the columns",
         )
 
@@ -224,6 +235,7 @@ class _Typed:
 
         clocks = self._column.name.endswith("_s")
         texts = [(cell or "").strip() for cell in cells.to_pylist()]
+        doubtful = self._doubtful(texts)
         parsed = [
             seconds(text, comma=self._separator != ",") if text and (clocks or ":" not in text) else None
             for text in texts
@@ -231,7 +243,19 @@ class _Typed:
         bad = np.array([bool(text) and value is None for text, value in zip(texts, parsed, strict=True)], bool)
         kind = "seconds or h:mm:ss.fff" if clocks else self._kind(target)
         self._flag(bad, lambda v: f"{v!r} is not {kind}")
-        return pa.nulls(len(cells), target) if self.problems else self._numbers(pa.array(parsed, pa.float64()), target)
+        self._flag(doubtful, lambda v: f"{v!r} is one number with a point for its comma, and another without")
+        known = set(self.problems)
+        values = self._numbers(pa.array(parsed, pa.float64()), target)
+        self.problems = further([*known], self.problems)
+        return values
+
+    def _doubtful(self, texts: Sequence[str]) -> Mask:
+        """Whose comma, in a file of tabs, may group thousands; none where another cell has one that cannot."""
+        import numpy as np
+
+        alike = np.array([bool(_THOUSANDS.fullmatch(text)) for text in texts], bool)
+        decimal = any("," in text and not doubt for text, doubt in zip(texts, alike, strict=True))
+        return alike & (self._separator == "\t") & (not decimal)
 
     def _numbers(self, cells: Any, target: Any) -> Any:  # Any: Arrow's arrays and types
         import numpy as np
@@ -241,14 +265,13 @@ class _Typed:
             given = ~mask(cells.is_null())
         else:
             given = ~np.isnan(cells.to_numpy(zero_copy_only=False).astype(float))  # pandas writes a missing number so
-        numbers = np.where(given, cells.cast(pa.float64()).to_numpy(zero_copy_only=False), 0.0)
+        numbers = np.where(given, cells.cast(pa.float64(), safe=False).to_numpy(zero_copy_only=False), 0.0)
         whole = pa.types.is_integer(target)
         most = np.iinfo(target.to_pandas_dtype()).max if whole else np.inf
         bad = given & (~np.isfinite(numbers) | (whole & ((numbers % 1 != 0) | (np.abs(numbers) > most))))
         self._flag(bad, lambda v: f"{v!r} is not {self._kind(target)}")
-        values = pa.array(np.where(bad, 0.0, numbers), mask=~given)
-        self._empty(values)
-        return values.cast(target)
+        self._empty(pa.array(numbers, mask=~given))
+        return pa.array(np.where(bad, 0.0, numbers), mask=~given | bad).cast(target)
 
     def _kind(self, target: Any) -> str:  # Any: Arrow's types
         import pyarrow as pa
@@ -263,8 +286,10 @@ class _Typed:
         self.problems += flag(self._table, self._column.name, wrong, say)
 
     def _wrong_type(self, found: object) -> Any:  # Any: Arrow's arrays
+        import pyarrow as pa
+
         what = f"is {found}, not {self._column.arrow}"
         if found == "text" and self._column.name.endswith("_s"):
             what += "; times as text are read from CSV alone, `mhmd manifest` converts them"
         self.problems.append(Problem(0, self._column.name, what))
-        return self._table[self._column.name]
+        return pa.nulls(len(self._table), typed_as(self._column))

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from mhmd.errors import PictureError
 from mhmd.measures import Measures
+from mhmd.original.films import FILMS, films_there, write_films
 from mhmd.original.layout import SPLIT_OF_SET, Found, Original, find, label_order
 from mhmd.parsing import cihp
 from mhmd.records import Film, Frame, Label, Mask, Shot
@@ -56,7 +57,8 @@ def import_mhmd(
 ) -> Imported:
     """Write the pictures of the original in `folder` into a workspace, and its films manifest `films.parquet`.
 
-    Pictures keep their bytes; masks become class indices. A set is taken for one film, or each title of it where
+    Rows that this manifest has already stay as people made them; films that it excludes are left out. Pictures keep
+    their bytes; masks become class indices. A set is taken for one film, or each title of it where
     `title` tells titles (see `mhmd.original.layout.find`); without titles, its split is what the set's name says.
     `labels` names the order of their vectors. What cannot be used is left out and named. Raises DatasetError,
     ManifestError, UsageError before anything is written.
@@ -69,15 +71,20 @@ def import_mhmd(
     storage = Storage(data)
     ids = _film_ids(found)
     problems = list(found.problems)
+    old = films_there(data)
+    taken_down = {row["film_id"] for row in old if row.get("exclude")}
     films, rows = [], []
     for (of_set, name), pictures in sorted(found.pictures.items()):
         film = ids[of_set, name]
+        if film in taken_down:
+            how += f"; {film} is excluded in {FILMS} and left out"
+            continue
         taken, labelled = _Film(storage, film, order, taxonomy, workers, progress).write(pictures, problems)
         split = "" if title else SPLIT_OF_SET.get(of_set.casefold(), "")
         films.append((film, split, taken, labelled))
         path = str((folder / of_set).absolute())
         rows.append((film, name or f"MHMD {of_set}", path, split or None))
-    _write_films(storage, rows)
+    write_films(storage, rows, old)
     told = [
         how,
         *problems[:PROBLEMS_TOLD],
@@ -96,15 +103,6 @@ def _film_ids(found: Found) -> dict[tuple[str, str], str]:
             name, number = f"{plain}-{number}", number + 1
         ids[key] = name
     return ids
-
-
-def _write_films(storage: Storage, rows: Sequence[tuple[str, str, str, str | None]]) -> None:
-    import pyarrow as pa
-
-    columns = [pa.array(column, pa.string()) for column in zip(*rows, strict=True)]
-    storage.write_table(
-        "films.parquet", pa.table(dict(zip(("film_id", "title", "path", "split"), columns, strict=True)))
-    )
 
 
 class _Film:

@@ -9,16 +9,15 @@ from __future__ import annotations
 import re
 from collections import Counter
 from dataclasses import dataclass
+from math import isfinite
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from mhmd.errors import DatasetError, UsageError
+from mhmd.splits import plain
 from mhmd.taxonomy import Taxonomy
 
-if TYPE_CHECKING:
-    pass
-
 SIGNS = "sign.txt"
+SUFFIXES = (".jpg", ".jpeg")
 VALUES = 42
 SPLIT_OF_SET = {
     "train": "train",
@@ -60,30 +59,37 @@ def find(folder: Path, title: str = "") -> Found:
         raise UsageError(f"--title {title}: {error}", wanted="a regular expression", do="mend it") from None
     if pattern is not None and not pattern.groups:
         raise UsageError(f"--title {title} has no group", wanted="one, in parentheses, for the title", do="add it")
-    sets = sorted(path.parent for path in folder.glob(f"*/{SIGNS}"))
+    masked = [path.with_name(path.name.removesuffix("_seg")) for path in folder.glob("*?_seg") if path.is_dir()]
+    sets = sorted({path.parent for path in folder.glob(f"*/{SIGNS}")} | {path for path in masked if path.is_dir()})
     if not sets:
         raise DatasetError(
             f"{folder} has no <set>/{SIGNS}", wanted="the original's layout: <set>/, <set>_seg/", do="check the path"
         )
     found = Found({}, [])
+    spelt: dict[str, str] = {}
     for each in sets:
-        indices = _signs(each / SIGNS, found.problems)
+        signed = (each / SIGNS).is_file()
+        indices = _signs(each / SIGNS, found.problems) if signed else {}
+        if not signed:
+            found.problems.append(f"{each.name}: no {SIGNS}; its pictures are taken without labels")
         masks = each.with_name(f"{each.name}_seg")
-        named = {path.name: path for path in sorted(each.glob("*.jpg"))}
+        named = _pictures(each)
+        of_stem = {path.stem: path for path in _pictures(masks).values()}
         found.problems.extend(
             f"{each.name}/{name}: in {SIGNS}, but no such file" for name in sorted({*indices} - {*named})
         )
         for name, path in named.items():
-            mask = masks / f"{path.stem}_seg.jpg"
+            mask = of_stem.get(f"{path.stem}_seg")
             match = pattern.search(path.stem) if pattern else None
-            if not mask.is_file():
-                found.problems.append(f"{each.name}/{name}: no mask {masks.name}/{mask.name}")
+            if mask is None:
+                found.problems.append(f"{each.name}/{name}: no mask {masks.name}/{path.stem}_seg.jpg")
             elif pattern and not (match and match.group(1)):
                 found.problems.append(f"{each.name}/{name}: no title by --title")
             else:
-                key = (each.name, match.group(1) if match else "")
+                told = match.group(1) if match else ""
+                key = (each.name, spelt.setdefault(plain(told), told))
                 found.pictures.setdefault(key, []).append(Original(path, mask, indices.get(name, -1)))
-                if name not in indices:
+                if signed and name not in indices:
                     found.problems.append(f"{each.name}/{name}: no line in {SIGNS}; taken without a label")
     if not found.pictures:
         raise DatasetError(
@@ -94,24 +100,36 @@ def find(folder: Path, title: str = "") -> Found:
     return found
 
 
+def _pictures(folder: Path) -> dict[str, Path]:
+    """The JPEGs of a folder by name."""
+    if not folder.is_dir():
+        return {}
+    return {path.name: path for path in sorted(folder.iterdir()) if path.suffix.casefold() in SUFFIXES}
+
+
 def _signs(path: Path, problems: list[str]) -> dict[str, int]:
-    """The index that is set in each picture's vector; what is no vector of one index is told and left out."""
+    """The index that is set in each picture's vector.
+
+    What is no vector of one index, or differs from a line above, is told and left out.
+    """
     indices: dict[str, int] = {}
-    for number, line in enumerate(path.read_text("utf-8", errors="replace").splitlines(), 1):
+    torn: set[str] = set()
+    for number, line in enumerate(path.read_text("utf-8-sig", errors="replace").splitlines(), 1):
         tokens = line.split()
         try:
-            first = next((at for at, token in enumerate(tokens) if token.lower().endswith((".jpg", ".jpeg"))), 0)
+            first = next((at for at, token in enumerate(tokens) if token.casefold().endswith(SUFFIXES)), 0)
             name, values = " ".join(tokens[: first + 1]), [float(token) for token in tokens[first + 1 :]]
         except ValueError:
             values, name = [], ""
         if not tokens:
             continue
         top = max(values, default=0)
-        if len(values) != VALUES or top <= 0 or values.count(top) > 1:
+        if len(values) != VALUES or not all(map(isfinite, values)) or top <= 0 or values.count(top) > 1:
             problems.append(f"{path.parent.name}/{SIGNS} line {number}: no {VALUES} values of which one is the highest")
-        else:
-            indices[name] = values.index(top)
-    return indices
+        elif indices.setdefault(name, values.index(top)) != values.index(top):
+            problems.append(f"{path.parent.name}/{SIGNS} line {number}: {name} has another index in a line above")
+            torn.add(name)
+    return {name: index for name, index in indices.items() if name not in torn}
 
 
 def label_order(found: Found, table: Path | None, taxonomy: Taxonomy) -> tuple[dict[int, int], str]:
@@ -137,16 +155,23 @@ def _order_of(path: Path, taxonomy: Taxonomy) -> dict[int, int]:
     from mhmd.entries import IndexEntry
     from mhmd.manifest.tabular import Problem, numbers_of, read_rows, refuse
 
-    rows = read_rows(path, IndexEntry)
+    rows, problems = read_rows(path, IndexEntry)
+    refuse(path, problems)
     order: dict[int, int] = {}
-    problems = []
     for row, index, label_id in zip(
         numbers_of(rows).tolist(), rows["index"].to_pylist(), rows["label_id"].to_pylist(), strict=True
     ):
-        if index in order:
+        if not 0 <= index < VALUES:
+            problems.append(Problem(row, "index", f"{index} is not between 0 and {VALUES - 1}"))
+        elif index in order:
             problems.append(Problem(row, "index", f"{index} stands in a row above, too"))
         if not 0 <= label_id < len(taxonomy.labels):
             problems.append(Problem(row, "label_id", f"{label_id} is not in the taxonomy"))
+        elif label_id in order.values():
+            problems.append(Problem(row, "label_id", f"{label_id} stands in a row above, too"))
         order[index] = label_id
+    lost = [index for index in range(VALUES) if index not in order]
+    if lost and not problems:
+        problems.append(Problem(0, "index", f"lacks {', '.join(map(str, lost))}"))
     refuse(path, problems)
     return order

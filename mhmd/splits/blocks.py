@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from mhmd.errors import ManifestError
 from mhmd.inputs import table_path
 from mhmd.records import Overlap
+from mhmd.splits import plain
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -71,9 +72,10 @@ def links_of(films: pa.Table, shared: pa.Table, max_shared: int) -> list[Link]:
     """
     title_of = dict(zip(films["film_id"].to_pylist(), films["title"].to_pylist(), strict=True))
     groups: dict[str, set[str]] = {}
+    spelt: dict[str, str] = {}
     for title, group in zip(films["title"].to_pylist(), films["group"].to_pylist(), strict=True):
         if group is not None:
-            groups.setdefault(group, set()).add(title)
+            groups.setdefault(spelt.setdefault(plain(group), group), set()).add(title)
     links = {
         Link(one, other, f"both are of the group {group!r}")
         for group, titles in groups.items()

@@ -21,7 +21,7 @@ from pydantic import Field, model_validator
 
 from mhmd.config import Config
 from mhmd.errors import ManifestError
-from mhmd.splits import SPLITS
+from mhmd.splits import SPLITS, plain
 from mhmd.splits.blocks import Link, blocks_of, refuse_torn
 
 if TYPE_CHECKING:
@@ -185,6 +185,15 @@ def _refuse_moves(forced: Mapping[str, str], existing: Mapping[str, str]) -> Non
             wanted="titles that stay in the split they were dealt",
             do="change the films manifest's split, or take the title's row out of the splits manifest",
         )
+
+
+def refuse_respelt(titles: Sequence[str], existing: Mapping[str, str]) -> None:
+    """Raise ManifestError for titles that the splits manifest has in another spelling: they would be dealt anew."""
+    spelt = {plain(title): title for title in existing}
+    other = [title for title in titles if title not in existing and plain(title) in spelt]
+    if other:
+        found = "; ".join(f"{title!r} is {spelt[plain(title)]!r} in the splits manifest" for title in other)
+        raise ManifestError(found, wanted="one spelling of a title", do="write it alike in both manifests")
 
 
 def _lot(seed: int, title: str) -> str:

@@ -44,7 +44,8 @@ def leaks_of_dataset(
     """What lies in two splits of a dataset, a line each; empty when nothing does.
 
     Pictures are looked at as `extract` looks at frames, and compared as `dedup` does, within `radius` bits. With a
-    films manifest titles of one group count as one. Raises DatasetError when the folder holds no dataset.
+    films manifest its titles count as well, by film_id, and titles of one group count as one. Raises DatasetError when
+    the folder holds no dataset.
     """
     import pyarrow.parquet as pq
 
@@ -55,7 +56,10 @@ def leaks_of_dataset(
     rows = pq.read_table(out / "samples.parquet", columns=["key", "film_id", "title", "split", "shard"])
     lines = _torn_titles(rows)
     if films:
-        lines += _torn_blocks("", read_manifest(FilmEntry, Where("", films=films)), _first_split(rows), config)
+        manifest = read_manifest(FilmEntry, Where("", films=films))
+        renamed = _renamed(rows, manifest)
+        lines += [line for line in _torn_titles(renamed) if line not in lines]
+        lines += _torn_blocks("", manifest, _first_split(renamed), config)
     return lines + _near(_looked_at(out, rows, progress), radius, progress)
 
 
@@ -103,6 +107,15 @@ def _torn_titles(rows: pa.Table) -> list[str]:
     for pair in pairs:
         splits.setdefault(pair["title"], []).append(pair["split"])
     return [f"title {title!r}: in {' and '.join(sorted(of))}" for title, of in sorted(splits.items()) if len(of) > 1]
+
+
+def _renamed(rows: pa.Table, films: pa.Table) -> pa.Table:
+    """Samples with the titles that the films manifest has now; those of films that it has not keep theirs."""
+    import pyarrow.compute as pc
+
+    place = pc.index_in(rows["film_id"], films["film_id"].combine_chunks()).combine_chunks()
+    now = films["title"].combine_chunks().take(place)
+    return rows.set_column(rows.column_names.index("title"), "title", pc.coalesce(now, rows["title"]))
 
 
 def _first_split(rows: pa.Table) -> dict[str, str]:

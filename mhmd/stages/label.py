@@ -9,7 +9,8 @@ from mhmd.config import Config
 from mhmd.entries import LabelEntry, LabelName
 from mhmd.errors import MissingInput, UnitError
 from mhmd.inputs import Inputs
-from mhmd.labels.join import SOURCES, Extent, join, unknown_films
+from mhmd.labels.join import SOURCES, join, unknown_films
+from mhmd.labels.rows import Extent
 from mhmd.manifest.tabular import refuse
 from mhmd.records import Film, Frame, Label, Shot
 from mhmd.sink import Sink
@@ -85,7 +86,9 @@ def _named(index: NDArray[np.int64], names: Sequence[str]) -> pa.Array:
 
 def _extent(inputs: Inputs, film_id: str) -> Extent:
     duration_s = inputs.rows(Film, film_id, ("duration_s",))["duration_s"][0].as_py()
-    return Extent(duration_s, inputs.rows(Shot, film_id, ("shot",)).num_rows)
+    shots = inputs.rows(Shot, film_id, ("shot", "start_s", "end_s")).sort_by("shot")
+    bounds = zip(shots["start_s"].to_pylist(), shots["end_s"].to_pylist(), strict=True)
+    return Extent(duration_s, len(shots), tuple(bounds))
 
 
 def run(inputs: Inputs, config: LabelConfig, sink: Sink) -> None:  # noqa: ARG001  # it has no knobs
@@ -100,7 +103,7 @@ def run(inputs: Inputs, config: LabelConfig, sink: Sink) -> None:  # noqa: ARG00
 
 STAGE = Stage(
     name="label",
-    version=2,
+    version=3,
     config=LabelConfig,
     scope="film",
     reads=(Frame, Film, Shot, LabelEntry, LabelName),

@@ -9,8 +9,9 @@ import pyarrow as pa
 import pytest
 
 from mhmd.entries import MANIFESTS, FilmEntry, LabelEntry
-from mhmd.errors import ManifestError
+from mhmd.errors import ManifestError, UsageError
 from mhmd.manifest.convert import convert
+from mhmd.manifest.delimited import guessed_encoding
 from mhmd.manifest.read import read_films, read_labels, read_splits, read_taxonomy, write_splits
 from mhmd.manifest.tabular import ROW, load
 from mhmd.records import columns_of
@@ -166,9 +167,18 @@ def test_a_manifest_is_converted(tmp_path: Path, suffix: str) -> None:
     before, after = read_films(source), read_films(target)
     assert before.equals(after)
     assert load(target, ())[0]["path"].to_pylist() == ["in/films/a.mp4", "/archive/b.mp4"]
-    source.write_text("film_id,start_s,end_s,garment\na,0:01,0:02.5,Formal\n")
-    assert convert(source, target) == ("labels manifest", 1)
+    source.write_text("film_id,start_s,end_s,garment\na,0:01,0:02.5,Formal\nb,1,2,\n")
+    with pytest.raises(UsageError, match="is there already and is a films manifest"):
+        convert(source, target)
+    target.unlink()
+    assert convert(source, target) == ("labels manifest", 2)
+    assert convert(source, target) == ("labels manifest", 2)
     assert read_labels(target, TAXONOMY).equals(read_labels(source, TAXONOMY))
+    assert load(target, ())[0]["film_id"].to_pylist() == ["a", "b"]  # whoever filled in half of a template goes on
+    for same in (source, source.parent / ".." / "in" / "films.csv"):
+        with pytest.raises(UsageError, match="itself"):
+            convert(source, same)
+    target.unlink()
     source.write_text("title,split\nA,train\n")
     assert convert(source, target) == ("splits manifest", 1)
     done = target.read_bytes()
@@ -235,7 +245,10 @@ def test_no_more_than_fifty_problems(tmp_path: Path) -> None:
     ("name", "content", "reason"),
     [
         ("films.parquet", b"film_id,title,path\n", "Parquet magic bytes not found"),
-        ("films.csv", b"film_id,title,path\na,A\n", "the header has 3 cells, but row 2 has 2 cells"),
+        ("films.csv", b"film_id,title,path\na,A\n", "row 2, path: is empty"),
+        ("films.csv", b"film_id,title,path\na,A,1,x\n", "the header has 3 cells, but row 2 has 4 cells"),
+        ("films.csv", b"film_id,title,,path\na,A,x,1\n", "column 3 has values, but no name"),
+        ("films.csv", b"film_id,title,path,row_in_file\na,A,1,2\n", "column row_in_file"),
         ("films.csv", "film_id,title,path\na,Мир,1\n".encode("cp1251"), "line 2 is neither UTF-8"),
         ("films.csv", b"", "it is empty"),
         ("films.csv", b"film_id,title,path,path\na,A,1,2\n", "column path twice"),
@@ -341,3 +354,91 @@ def deal_of(films: pa.Table, existing: dict[str, str]) -> dict[str, str]:
     from mhmd.splits.deal import SplitConfig
 
     return deal(films["title"].to_pylist(), forced=forced_splits(films), existing=existing, config=SplitConfig())
+
+
+def test_columns_may_be_spelt_in_other_ways_and_what_is_nearly_one_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "films.csv"
+    path.write_text("Film ID,TITLE, path ,Exclude,Split,mine\na,A,a.mp4,taken down,val,x\n")
+    row = read_films(path).to_pylist()[0]
+    assert (row["exclude"], row["split"], row["mine"]) == ("taken down", "val", "x")
+    path.write_text("film_id, Start_s,End-S,garment\na,1,2,formal\n")
+    assert read_labels(path, TAXONOMY).select(["start_s", "end_s"]).to_pylist() == [{"start_s": 1.0, "end_s": 2.0}]
+    path.write_text("film_id,title,path,excluded,group_\na,A,a.mp4,x,g\n")
+    assert refusal(path).startswith("column excluded, which is nearly exclude; it has")
+    path.write_text("film_id,title,path,Path\na,A,a.mp4,b.mp4\n")
+    assert refusal(path).startswith("column path twice")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "sep=;\nfilm_id;title;path\na;A;1.mp4\n",
+        "film_id,title,path,,\na,A,1.mp4,,\n",
+        "film_id,title,path,year\na,A,1.mp4\n",
+        "film_id,title,path\n , ,\na,A,1.mp4\n",
+        "film_id,title,path\ra,A,1.mp4\r",
+        "film_id,title,path\na,A,1.mp4,,\n",
+    ],
+)
+def test_what_spreadsheets_leave_empty_and_add(tmp_path: Path, text: str) -> None:
+    (tmp_path / "films.csv").write_bytes(text.encode())
+    assert read_films(tmp_path / "films.csv")["title"].to_pylist() == ["A"]
+
+
+def test_minutes_beyond_the_hour_and_commas_that_may_group_thousands(tmp_path: Path) -> None:
+    path = tmp_path / "labels.csv"
+    path.write_text("film_id,start_s,end_s,garment\na,75:30,100:00.5,formal\n")
+    assert read_labels(path, TAXONOMY).select(["start_s", "end_s"]).to_pylist() == [
+        {"start_s": 4530.0, "end_s": 6000.5}
+    ]
+    path.write_text("film_id\tstart_s\tend_s\tgarment\na\t1\t1,234\tformal\n")
+    assert refusal(path, read_labels).startswith("row 2, end_s: '1,234' is one number with a point for its comma")
+    path.write_text("film_id\tstart_s\tend_s\tgarment\na\t1\t1,234\tformal\na\t2\t2,5\tformal\n")
+    assert read_labels(path, TAXONOMY)["end_s"].to_pylist() == [1.234, 2.5]
+
+
+def test_titles_that_are_spellings_of_one_are_refused(tmp_path: Path) -> None:
+    titles = ["Harbour", "harbour", "Cafe\u0301", "Caf\u00e9", "Other"]
+    path = written(tmp_path, film_id=list("abcde"), title=titles, path=list("abcde"))
+    assert refusal(path).split("; ") == [
+        "row 3, title: 'harbour' is another spelling of 'Harbour' in row 2",
+        f"row 5, title: 'Caf\u00e9' is another spelling of {titles[2]!r} in row 4",
+    ]
+
+
+def test_a_taxonomy_has_labels_whose_names_are_told_apart(tmp_path: Path) -> None:
+    garments = ["co-op", "coop"]
+    path = written(tmp_path, label_id=[0, 1], era=["e", "e"], nationality=["n", "n"], garment=garments, images=[1, 1])
+    assert refusal(path, read_taxonomy) == "row 3, garment: 'coop' is another spelling of 'co-op' in row 2"
+    (tmp_path / "none.csv").write_text("label_id,era,nationality,garment,images\n")
+    assert refusal(tmp_path / "none.csv", read_taxonomy) == f"{tmp_path / 'none.csv'} has no rows"
+
+
+def test_wrong_types_hide_no_wrong_names(tmp_path: Path) -> None:
+    path = tmp_path / "labels.csv"
+    path.write_text("film_id,start_s,end_s,garment\na,one,2,formal\na,1,2,armour\na,3,x,toga\n")
+    assert refusal(path, read_labels).split("; row ") == [
+        "row 2, start_s: 'one' is not seconds or h:mm:ss.fff",
+        "3, garment: 'armour' is not in the taxonomy",
+        "4, end_s: 'x' is not seconds or h:mm:ss.fff",
+        "4, garment: 'toga' is not in the taxonomy",
+    ]
+
+
+def test_numbers_that_no_column_holds(tmp_path: Path) -> None:
+    path = written(tmp_path, film_id=["a"], shot=[2**60], garment=["formal"])
+    assert refusal(path, read_labels) == f"row 2, shot: {2**60} is not a whole number"
+
+
+def test_splits_keep_columns_of_any_type(tmp_path: Path) -> None:
+    path = tmp_path / "splits.parquet"
+    pd.DataFrame({"title": ["A"], "split": ["val"], "tags": [["x", "y"]]}).to_parquet(path)
+    write_splits(path, {"A": "val", "B": "train"}, read_splits(path))
+    assert read_splits(path)["tags"].to_pylist() == [["x", "y"], None]
+
+
+def test_an_encoding_that_was_guessed_is_told(tmp_path: Path) -> None:
+    path = tmp_path / "films.csv"
+    for text, encoding, told in (("Zwölf", "cp1252", "Windows-1252"), ("Zwölf", "utf-8", ""), ("A", "cp1252", "")):
+        path.write_text(f"film_id,title,path\na,{text},1\n", encoding)
+        assert guessed_encoding(path) == told

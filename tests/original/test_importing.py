@@ -171,9 +171,15 @@ def test_what_cannot_be_used_is_named_and_the_rest_taken(folder: Path, order: Pa
 
 def test_wrong_input_writes_nothing(folder: Path, tmp_path: Path) -> None:
     data = tmp_path / "data"
-    (tmp_path / "order.csv").write_text("index,label_id\n0,1\n0,2\n1,42\n")
-    with pytest.raises(ManifestError, match=r"row 3, index: 0 stands .*; row 4, label_id: 42 is not in the taxonomy"):
-        import_mhmd(folder, str(data), tmp_path / "order.csv", "", 1)
+    table = tmp_path / "order.csv"
+    for text, told in (
+        ("0,1\n0,2\n1,42\n", r"row 3, index: 0 stands .*; row 4, label_id: 42 is not in the taxonomy"),
+        ("0,1\n1,1\n99,3\n", r"row 3, label_id: 1 stands .*; row 4, index: 99 is not between 0 and 41"),
+        ("0,1\n", "column index: lacks 1, 2, "),
+    ):
+        table.write_text(f"index,label_id\n{text}")
+        with pytest.raises(ManifestError, match=told):
+            import_mhmd(folder, str(data), table, "", 1)
     with pytest.raises(DatasetError, match=r"has no <set>/sign\.txt"):
         import_mhmd(tmp_path, str(data), None, "", 1)
     (tmp_path / "bare" / "a").mkdir(parents=True)
@@ -181,3 +187,41 @@ def test_wrong_input_writes_nothing(folder: Path, tmp_path: Path) -> None:
     with pytest.raises(DatasetError, match="no picture with a mask"):
         import_mhmd(tmp_path / "bare", str(data), None, "", 1)
     assert not data.exists()
+
+
+def test_signs_that_are_doubtful_are_told_and_endings_of_any_case_read(folder: Path) -> None:
+    signs = folder / "test" / "sign.txt"
+    lines = signs.read_text().splitlines()
+    lines[1] = lines[1].replace(" 1 ", " nan ")
+    other = lines[2].replace(" 1 0 ", " 0 1 ")
+    signs.write_text("\ufeff" + "\n".join([*lines, other, lines[3]]))
+    (folder / "train" / "sign.txt").unlink()
+    (folder / "train" / "dawn_1.jpg").rename(folder / "train" / "dawn_1.JPG")
+    (folder / "train_seg" / "dawn_1_seg.jpg").rename(folder / "train_seg" / "dawn_1_seg.jpeg")
+    found = find(folder)
+    assert [each.index for each in found.pictures["test", ""]] == [0, -1, -1, 0]
+    assert len(found.pictures["train", ""]) == 7
+    assert found.problems == [
+        "test/sign.txt line 2: no 42 values of which one is the highest",
+        "test/sign.txt line 5: dusk_2.jpg has another index in a line above",
+        "test/dusk_1.jpg: no line in sign.txt; taken without a label",
+        "test/dusk_2.jpg: no line in sign.txt; taken without a label",
+        "train: no sign.txt; its pictures are taken without labels",
+    ]
+
+
+def test_what_people_wrote_into_the_films_manifest_stays(folder: Path, order: Path, tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    import_mhmd(folder, str(data), order, "", 1)
+    films = pd.read_parquet(data / "films.parquet")
+    films["exclude"] = ["taken down", None]
+    films["title"] = ["Dusk", "Heroes"]
+    films.to_parquet(data / "films.parquet", index=False)
+    (data / "frames" / "test.parquet").unlink()
+    result = import_mhmd(folder, str(data), order, "", 1)
+    again = pd.read_parquet(data / "films.parquet")
+    assert again["exclude"].dropna().tolist() == ["taken down"]
+    assert again["title"].tolist() == ["Dusk", "Heroes"]
+    assert [row[0] for row in result.films] == ["train"]
+    assert "test is excluded in films.parquet" in result.lines[0]
+    assert not (data / "frames" / "test.parquet").exists()

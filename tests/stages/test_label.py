@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from fractions import Fraction
+from itertools import combinations
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,8 @@ from hypothesis import strategies as st
 from mhmd.entries import LabelEntry
 from mhmd.errors import ManifestError
 from mhmd.inputs import Inputs
-from mhmd.labels.join import Extent, Paint, Rows, expanded
+from mhmd.labels.join import Paint, expanded
+from mhmd.labels.rows import Extent, Rows
 from mhmd.make import make
 from mhmd.manifest.tabular import seconds
 from mhmd.records import Film, Label, Shot, columns_of
@@ -129,6 +131,30 @@ def test_a_combination_without_a_label_names_its_rows() -> None:
         )
 
 
+def test_names_that_meet_on_a_frame_must_have_a_label_though_one_is_missing() -> None:
+    with pytest.raises(ManifestError, match=r"row 3, nationality: no label is .*; it comes together with row 2"):
+        labelled(frames(1.0), entry(era="Before WWII"), entry(start_s=0.0, end_s=2.0, nationality="Japan"))
+
+
+def test_ranges_that_differ_are_refused_where_no_frame_lies_too() -> None:
+    rows = [entry(start_s=0.0, end_s=0.6, garment="formal"), entry(start_s=0.5, end_s=0.9, garment="non-formal")]
+    with pytest.raises(ManifestError, match="row 3, garment: 'non-formal' differs from 'formal' in row 2"):
+        labelled(frames(1.0), *rows)
+    extent = Extent(4.0, 2, ((0.0, 2.0), (2.0, 4.0)))
+    shot = entry(shot=1, garment="formal")
+    apart, over = (entry(start_s=1.0, end_s=end_s, garment="non-formal") for end_s in (2.0, 2.1))
+    assert len(label_frames(frames(1.0), table_of(LabelEntry, [shot, apart]), TAXONOMY, extent)) == 1
+    with pytest.raises(ManifestError, match=r"row 3, garment: .* differs from 'formal' in row 2"):
+        label_frames(frames(1.0), table_of(LabelEntry, [shot, over]), TAXONOMY, extent)
+
+
+def test_a_range_outside_its_shot_is_refused() -> None:
+    extent = Extent(4.0, 2, ((0.0, 2.0), (2.0, 4.0)))
+    rows = table_of(LabelEntry, [entry(shot=0, start_s=2.5, end_s=3.0, garment="formal")])
+    with pytest.raises(ManifestError, match=r"row 2, shot: 0 lies at 0\.000 to 2\.000 s, outside the row's range"):
+        label_frames(frames(1.0), rows, TAXONOMY, extent)
+
+
 def test_everything_that_does_not_fit_the_film_is_told_at_once() -> None:
     table = table_of(
         LabelEntry,
@@ -194,7 +220,7 @@ def test_it_is_what_a_loop_over_frames_and_rows_gives(times_s: list[float], entr
     present = set(table["frame_id"].to_pylist())
     entries = [row for row in entries if row.frame_id is None or row.frame_id in present]
     wanted = [naive(row, entries, TAXONOMY) for row in table.to_pylist()]
-    if None in wanted:
+    if None in wanted or any(overlap_and_differ(*pair) for pair in combinations(entries, 2)):
         with pytest.raises(ManifestError, match="differs from"):
             labelled(table, *entries)
     else:
@@ -221,6 +247,18 @@ def test_rows_that_differ_are_found_whether_they_come_together_or_not() -> None:
         paint = Paint(rows, 1, TAXONOMY)
         paint.level(iter(pairs))
         assert [(problem.row, problem.column) for problem in paint.problems] == [(3, "garment")]
+
+
+def overlap_and_differ(one: LabelEntry, other: LabelEntry) -> bool:
+    """Whether two rows of films, or two of ranges without a shot, say different things of the same time."""
+    if any(row.frame_id is not None or row.shot is not None for row in (one, other)):
+        return False
+    if (one.start_s is None) != (other.start_s is None):
+        return False
+    times = [(0.0, 1.0) if row.start_s is None else (row.start_s, row.end_s or 0.0) for row in (one, other)]
+    together = max(start for start, _ in times) < min(end for _, end in times)
+    pairs = [(getattr(one, each), getattr(other, each)) for each in ("era", "nationality", "garment")]
+    return together and any(None not in pair and pair[0] != pair[1] for pair in pairs)
 
 
 def naive(frame: dict[str, Any], entries: list[LabelEntry], taxonomy: Taxonomy) -> tuple[object, ...] | None:
