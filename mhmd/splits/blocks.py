@@ -8,8 +8,8 @@ from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from mhmd.errors import ManifestError
-from mhmd.inputs import table_path
-from mhmd.records import Overlap
+from mhmd.inputs import missing, table_path
+from mhmd.records import Overlap, Verdict
 from mhmd.splits import plain
 
 if TYPE_CHECKING:
@@ -30,14 +30,23 @@ class Link:
 
 
 def shared_frames(storage: Storage, films: Iterable[str]) -> pa.Table:
-    """How many frames two films share, as dedup counts them: rows of `Overlap`. Films that it did not see have none."""
+    """How many frames two films share, as dedup counts them: rows of `Overlap`. Films that it did not see have none.
+
+    Raises MissingInput when dedup was cut off between what it writes of a film: the counts are of two runs then.
+    """
     import pyarrow as pa
 
     from mhmd.storage import schema_of
 
-    names = [table_path(Overlap, film) for film in films]
-    none = schema_of(Overlap).empty_table()
-    return pa.concat_tables([none, *(storage.table(name) for name in names if storage.exists(name))])
+    tables = [schema_of(Overlap).empty_table()]
+    for film in films:
+        counted, judged = (storage.stamp(table_path(record, film)) for record in (Overlap, Verdict))
+        if counted is None:
+            continue
+        if judged is None or judged.digest != counted.digest:
+            raise missing(Overlap, film, storage.url, "is half of a run that was cut off")
+        tables.append(storage.table(table_path(Overlap, film)))
+    return pa.concat_tables(tables)
 
 
 def film_of(frame_ids: pa.ChunkedArray) -> pa.ChunkedArray:

@@ -14,12 +14,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mhmd.errors import ManifestError, RecipeError
-from mhmd.records import Overlap
+from mhmd.errors import ManifestError, MissingInput, RecipeError
+from mhmd.records import Overlap, Verdict
 from mhmd.splits import SPLITS
 from mhmd.splits.blocks import Link, blocks_of, copies, links_of, shared_frames
 from mhmd.splits.deal import SplitConfig, deal, forced_splits
-from mhmd.storage import Storage, table_of
+from mhmd.storage import Stamp, Storage, table_of
 
 EVEN = SplitConfig(val_share=0.1, test_share=0.1)
 TITLES = [f"title {number}" for number in range(147)]
@@ -194,10 +194,16 @@ VERDICTS = [
 def test_shared_frames_are_those_that_dedup_counted(tmp_path: Path) -> None:
     storage = Storage(str(tmp_path))
     rows = [Overlap("a", "b_x", 4), Overlap("a", "c", 2)]
-    storage.write_table("overlaps/a.parquet", table_of(Overlap, rows))
-    storage.write_table("overlaps/b_x.parquet", table_of(Overlap, []))
+    for film, of in (("a", rows), ("b_x", [])):
+        storage.write_table(f"overlaps/{film}.parquet", table_of(Overlap, of), Stamp("one run"))
+        storage.write_table(f"verdicts/{film}.parquet", table_of(Verdict, []), Stamp("one run"))
     assert shared_frames(storage, ["a", "b_x", "unscreened"]).to_pylist() == [asdict(row) for row in rows]
     assert shared_frames(storage, ["unscreened"]).num_rows == 0
+    storage.write_table("overlaps/b_x.parquet", table_of(Overlap, []), Stamp("a run that was cut off"))
+    with pytest.raises(
+        MissingInput, match=r"overlaps/b_x\.parquet is half of a run that was cut off.*run `mhmd dedup`"
+    ):
+        shared_frames(storage, ["a", "b_x"])
 
 
 def test_copies_are_kept_frames_of_val_and_test_that_another_split_repeats() -> None:
