@@ -74,7 +74,9 @@ def read_delimited(path: Path, known: Collection[str]) -> Delimited:
     even = [[*line[:width], *[""] * (width - len(line))] for _, line in numbered]
     columns = [*zip(*even, strict=True)] if even else [()] * width
     nameless = [place for place, name in enumerate(header) if not name.strip()]
-    full = [f"column {place + 1} has values, but no name" for place in nameless if _says(columns[place])]
+    counting = [str(number) for number in range(len(even))]  # what pandas writes before the first column
+    told = [place for place in nameless if _says(columns[place]) and [*columns[place]] != counting]
+    full = [f"column {place + 1} has values, but no name" for place in told]
     if full:
         raise _refused(path, ", ".join(full))
     named = {place: name for place, name in enumerate(header) if name.strip()}

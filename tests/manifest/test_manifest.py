@@ -442,3 +442,9 @@ def test_an_encoding_that_was_guessed_is_told(tmp_path: Path) -> None:
     for text, encoding, told in (("Zwölf", "cp1252", "Windows-1252"), ("Zwölf", "utf-8", ""), ("A", "cp1252", "")):
         path.write_text(f"film_id,title,path\na,{text},1\n", encoding)
         assert guessed_encoding(path) == told
+
+
+def test_the_index_that_pandas_writes_is_no_column(tmp_path: Path) -> None:
+    rows = {"film_id": ["a", "b"], "title": ["A", "B"], "path": ["a.mp4", "b.mp4"]}
+    pd.DataFrame(rows).to_csv(tmp_path / "films.csv")
+    assert read_films(tmp_path / "films.csv")["film_id"].to_pylist() == ["a", "b"]
