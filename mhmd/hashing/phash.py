@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -16,6 +17,10 @@ ROUNDING = 0.6
 chance: rounding to whole levels moves each by 0.29 (standard deviation), and this is twice that."""
 
 
+SURE = 1e-6
+"""Coefficients nearer than this to their median are compared by imagehash itself: here others may round otherwise."""
+
+
 def phash(rgb: NDArray[np.uint8]) -> int | None:
     """The 64-bit `imagehash.phash` of an RGB picture H×W×3, or None for one without structure.
 
@@ -23,17 +28,28 @@ def phash(rgb: NDArray[np.uint8]) -> int | None:
     Black and flat pictures and mere gradients have hashes made of noise and rounding, by which strangers match: where
     most bits are, there is no hash.
     """
-    import imagehash
     import numpy as np
     from PIL import Image
 
+    from mhmd.hashing.thumbnail import thumbnail
     from mhmd.media.opencv import cv2
 
-    thumbnail = Image.fromarray(rgb).convert("L").resize((32, 32), Image.Resampling.LANCZOS)  # as phash does
-    luma = np.asarray(thumbnail, np.float32)
+    luma = thumbnail(np.asarray(Image.fromarray(rgb).convert("L")))  # as imagehash does
     if luma.std() < FLAT_STD:
         return None
-    low = cv2.dct(luma)[:8, :8]  # what phash compares with its median
+    low = cv2.dct(luma.astype(np.float64))[:8, :8].astype(np.float64, copy=False)
     if np.count_nonzero(np.abs(low - np.median(low)) < ROUNDING) > low.size // 2:
         return None
-    return int(str(imagehash.phash(thumbnail)), 16)
+    low[0] *= math.sqrt(2)  # imagehash's transform is not orthonormal
+    low[:, 0] *= math.sqrt(2)
+    apart = low - np.median(low)
+    if np.abs(apart).min() < SURE:
+        return _by_imagehash(luma)
+    return int.from_bytes(np.packbits(apart > 0).tobytes(), "big")
+
+
+def _by_imagehash(luma: NDArray[np.uint8]) -> int:
+    import imagehash
+    from PIL import Image
+
+    return int(str(imagehash.phash(Image.fromarray(luma))), 16)

@@ -4,9 +4,12 @@ import cv2
 import imagehash
 import numpy as np
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
 from PIL import Image
 
 from mhmd.hashing.phash import phash
+from mhmd.hashing.thumbnail import thumbnail
 from mhmd.media.jpeg import decode_jpeg, encode_jpeg
 from tests.films import scene_texture
 
@@ -20,6 +23,27 @@ def test_the_hash_is_that_of_imagehash(size: tuple[int, int]) -> None:
         assert value == int(str(expected), 16)
         bits = [value >> (63 - bit) & 1 for bit in range(64)]
         assert bits == expected.hash.flatten().tolist()
+
+
+@given(st.integers(1, 700), st.integers(1, 700), st.sampled_from(["noise", "extremes", "stripes"]), st.integers(0, 9))
+@example(2160, 4096, "extremes", 0)
+@example(512, 1370, "extremes", 1)
+def test_thumbnails_are_those_of_pillow(height: int, width: int, kind: str, seed: int) -> None:
+    chance = np.random.default_rng(seed)
+    luma = chance.integers(0, 256, (height, width), dtype=np.uint8)
+    if kind == "extremes":
+        luma = np.where(luma > 127, 255, 0).astype(np.uint8)
+    if kind == "stripes":
+        luma = np.where(np.arange(width) // 5 % 2, luma, 255 - luma // 8).astype(np.uint8)
+    expected = Image.fromarray(luma).resize((32, 32), Image.Resampling.LANCZOS)
+    np.testing.assert_array_equal(thumbnail(luma), expected)
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_what_rounding_decides_imagehash_decides(seed: int) -> None:
+    luma = scene_texture(seed, (32, 32))[..., 0].astype(int)
+    mirrored = np.repeat(((luma + luma.T) // 2)[..., None], 3, axis=2).astype(np.uint8)  # frequencies come in pairs
+    assert phash(mirrored) == int(str(imagehash.phash(Image.fromarray(mirrored))), 16)
 
 
 def test_small_changes_move_few_bits_other_pictures_many() -> None:
