@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from scenedetect import AdaptiveDetector, FrameTimecode
 
 from mhmd.media.decode import PyavDecoder
 from mhmd.media.pictures import SmallPictures
@@ -53,6 +54,17 @@ def test_the_score_is_the_ratio_that_decides() -> None:
     flat = (np.full((90, 160, 3), level, np.uint8) for level in levels)
     found = [each for index, bgr in enumerate(flat) for each in finder.feed(index, index / 24, bgr)]
     assert found == [Transition(20, 20, "cut", 10.5)]
+
+
+def test_scores_are_those_of_scenedetect_to_the_bit() -> None:
+    theirs, ours = AdaptiveDetector(window_width=2), detector("adaptive")
+    chance = np.random.default_rng(0)
+    for index in range(300):
+        level, spread = chance.integers(0, 200), chance.integers(1, 56)
+        bgr = (level + chance.integers(0, spread, (54, 96, 3))).astype(np.uint8)[:, :95]
+        cuts = theirs.process_frame(FrameTimecode(index, fps=1.0), bgr)
+        assert [cut.frame_num for cut in cuts] == [found.start_frame for found in ours.feed(index, 0.0, bgr)]
+        assert theirs._frame_score == ours._detector._frame_score
 
 
 def test_live_action() -> None:
