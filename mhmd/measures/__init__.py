@@ -43,7 +43,7 @@ def measure(rgb: NDArray[np.uint8]) -> Measures:
     reduced = shrink(rgb, MEASURED_SHORT_SIDE_PX)
     luma = cv2.cvtColor(reduced, cv2.COLOR_RGB2GRAY).astype("uint8", copy=False)
     mean, std = (float(value[0, 0]) for value in cv2.meanStdDev(luma))
-    coloured = shrink(reduced, COLOUR_SHORT_SIDE_PX)
+    coloured = shrink(reduced, COLOUR_SHORT_SIDE_PX, roughly=True)
     lab = colour.lab_of(coloured)
     coarse = colour.coarse(lab)
     band = subtitles.band(luma)

@@ -53,14 +53,15 @@ def colorfulness(rgb: NDArray[np.uint8]) -> float:
     √(σ²rg + σ²yb) + 0.3 √(μ²rg + μ²yb) with rg = R - G, yb = (R + G) / 2 - B, both signed.
     Hasler and Süsstrunk, Measuring colourfulness in natural images, SPIE 5007, 2003.
     """
+    from mhmd.measures.light import moments
     from mhmd.media.opencv import cv2
 
     red, green, blue = cv2.split(rgb)
     kind = cv2.CV_16S  # whole numbers: rg and 2 yb
     yellow = cv2.add(red, green, dtype=kind)
     opponents = cv2.subtract(red, green, dtype=kind), cv2.subtract(yellow, cv2.add(blue, blue, dtype=kind), dtype=kind)
-    (rg_mean, rg_std), (yb_mean, yb_std) = ([float(of[0, 0]) for of in cv2.meanStdDev(of)] for of in opponents)
-    return math.hypot(rg_std, yb_std / 2) + 0.3 * math.hypot(rg_mean, yb_mean / 2)
+    (rg_mean, rg_variance), (yb_mean, yb_variance) = map(moments, opponents)
+    return math.sqrt(rg_variance + yb_variance / 4) + 0.3 * math.hypot(rg_mean, yb_mean / 2)
 
 
 def chroma_mean(lab: Lab) -> float:
@@ -78,14 +79,16 @@ def chroma_p95(coarse_lab: Lab) -> float:
     """
     import numpy as np
 
-    return float(np.percentile(np.hypot(coarse_lab[..., 1], coarse_lab[..., 2]), 95))
+    return percentile(np.hypot(coarse_lab[..., 1], coarse_lab[..., 2]).ravel(), 95)
 
 
 def unclipped(rgb: NDArray[np.uint8], size: tuple[int, int]) -> NDArray[np.bool_]:
     """Where in an RGB picture H×W×3, seen at height and width `size`, hardly a pixel has a channel at its upper end."""
     from mhmd.media.opencv import cv2
 
-    ended = (rgb.max(axis=2) >= CLIPPED_LEVEL).astype("float32")
+    red, green, blue = cv2.split(rgb)
+    brightest = cv2.max(cv2.max(red, green), blue)  # several times as fast as NumPy's maximum of three
+    ended = cv2.threshold(brightest, CLIPPED_LEVEL - 1, 1, cv2.THRESH_BINARY)[1].astype("float32")
     free: NDArray[np.bool_] = cv2.resize(ended, size[::-1], interpolation=cv2.INTER_AREA) < MAX_CLIPPED
     return free
 
@@ -104,7 +107,7 @@ def off_tint(coarse_lab: Lab, free: NDArray[np.bool_]) -> float:
 
     counted = free.astype(np.float64) if free.mean() >= MIN_FREE else np.ones(free.shape)
     weight, lightness = counted.ravel(), coarse_lab[..., 0].ravel().astype(np.float64)
-    low, high = np.percentile(lightness[weight > 0], (1, 99))
+    low, high = (percentile(lightness[weight > 0], share) for share in (1, 99))
     place = np.clip((lightness - low) / max(high - low, 1e-3), 0, 1) * (TINT_KNOTS - 1)
     below = np.minimum(place.astype(np.int64), TINT_KNOTS - 2)
     beyond = place - below
@@ -124,4 +127,14 @@ def off_tint(coarse_lab: Lab, free: NDArray[np.bool_]) -> float:
         apart = (colour - curve[below] * (1 - beyond) - curve[below + 1] * beyond) * weight
         summed = cv2.blur(apart.reshape(counted.shape), (THING_PX, THING_PX), borderType=cv2.BORDER_REPLICATE)
         squares += np.square(summed / np.maximum(around, 1 / THING_PX**2))
-    return math.sqrt(float(np.percentile(squares[counted > 0], 90)))
+    return math.sqrt(percentile(squares[counted > 0], 90))
+
+
+def percentile(values: NDArray[np.float32] | NDArray[np.float64], share: float) -> float:
+    """`numpy.percentile` of a vector, linear between neighbours, without what that takes for its many other cases."""
+    import numpy as np
+
+    place = share / 100 * (len(values) - 1)
+    below = int(place)
+    low, high = np.partition(values, (below, min(below + 1, len(values) - 1)))[[below, min(below + 1, len(values) - 1)]]
+    return float(low) + (place - below) * (float(high) - float(low))

@@ -31,12 +31,13 @@ def signature(lab: NDArray[np.float32]) -> bytes:
 
     from mhmd.media.opencv import cv2
 
-    def means(channels: NDArray[np.float32], cells: int) -> NDArray[np.float32]:
-        small = cv2.resize(np.ascontiguousarray(channels), (cells, cells), interpolation=cv2.INTER_AREA)
+    def means(channel: int, cells: int) -> NDArray[np.float32]:
+        small = cv2.resize(cv2.extractChannel(lab, channel), (cells, cells), interpolation=cv2.INTER_AREA)
         return small.astype(np.float32, copy=False)
 
-    light = np.rint(means(lab[..., 0], LIGHT_GRID) / LIGHT_STEP).clip(0, 255).astype(np.uint8)
-    colour = np.rint(means(lab[..., 1:], COLOUR_GRID) / COLOUR_STEP).clip(-128, 127).astype(np.int8)
+    light = np.rint(means(0, LIGHT_GRID) / LIGHT_STEP).clip(0, 255).astype(np.uint8)
+    ab = np.stack([means(channel, COLOUR_GRID) for channel in (1, 2)], axis=-1)
+    colour = np.rint(ab / COLOUR_STEP).clip(-128, 127).astype(np.int8)
     return bytes(light.tobytes() + colour.tobytes())
 
 

@@ -66,14 +66,16 @@ def band(luma: Luma) -> tuple[int, int] | None:
 
     height = len(luma)
     contrast = cv2.morphologyEx(luma, cv2.MORPH_TOPHAT, np.ones((1, STROKE_PX), np.uint8)).astype(np.uint8, copy=False)
-    strokes = (contrast >= MIN_CONTRAST) & (luma >= MIN_LUMA)
+    standing_out = cv2.threshold(contrast, MIN_CONTRAST - 1, 1, cv2.THRESH_BINARY)[1]
+    bright = cv2.threshold(luma, MIN_LUMA - 1, 1, cv2.THRESH_BINARY)[1]
+    strokes = cv2.bitwise_and(standing_out, bright).view(np.bool_)
     begins = strokes.copy()
     begins[:, 1:] &= ~strokes[:, :-1]
-    counts = np.count_nonzero(begins, axis=1)
+    counts = cv2.reduce(begins.view(np.uint8), 1, cv2.REDUCE_SUM, dtype=cv2.CV_32S).ravel()
     for start, end in ((round(LOWER * height), height), (0, round(UPPER * height))):
-        few = (
-            max(2, FALL * np.sort(counts[start:end])[-4]) if end - start > MIN_HEIGHT_PX else np.inf
-        )  # 4 rows have more
+        if end - start <= MIN_HEIGHT_PX or counts[start:end].max() < MIN_STROKES:
+            continue
+        few = max(2, FALL * np.sort(counts[start:end])[-4])  # 4 rows have more
         lines = [
             line
             for top, bottom in _runs(counts[start:end] >= few)

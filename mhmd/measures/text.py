@@ -55,7 +55,7 @@ def text(luma: NDArray[np.uint8]) -> float:
     height, width = luma.shape
     if min(height, width) < SCALES[-1] * MAX_HEIGHT_PX:
         return 0.0
-    areas = cv2.resize(luma, (width // GROUND_PX, height // GROUND_PX), interpolation=cv2.INTER_AREA)
+    areas = _reduced(luma, GROUND_PX)
     on_ground = _on_ground(areas.astype(np.float32))
     if on_ground.mean() < MIN_GROUND:
         return 0.0
@@ -78,12 +78,11 @@ def _lines(luma: NDArray[np.uint8]) -> NDArray[np.uint8]:
 
     from mhmd.media.opencv import cv2
 
-    height, width = luma.shape
     inside = np.zeros_like(luma)
     for scale in SCALES:
-        scaled = cv2.resize(luma, (width // scale, height // scale), interpolation=cv2.INTER_AREA)
+        scaled = _reduced(luma, scale)
         for bright in (True, False):
-            contrast = strokes_of(scaled.astype(np.uint8, copy=False), bright=bright)
+            contrast = strokes_of(scaled, bright=bright)
             found = groups(_strong(contrast), GAP_PX)
             for box in zip(*found.where(_is_text(found))[:4], strict=True):
                 x, y, w, h = (int(value) * scale for value in box)
@@ -93,6 +92,15 @@ def _lines(luma: NDArray[np.uint8]) -> NDArray[np.uint8]:
                 x, y, w, h = (int(value) * scale for value in box)
                 cv2.rectangle(inside, (x, y), (x + w - 1, y + h - 1), 1, 2 * MARGIN_PX + 1)
     return inside
+
+
+def _reduced(luma: NDArray[np.uint8], times: int) -> NDArray[np.uint8]:
+    """The picture averaged over whole blocks of so many pixels a side; what is left over at its ends is left out."""
+    from mhmd.media.opencv import cv2
+
+    height, width = (side // times for side in luma.shape)
+    whole = luma[: height * times, : width * times]
+    return cv2.resize(whole, (width, height), interpolation=cv2.INTER_AREA).astype("uint8", copy=False)
 
 
 def _strong(contrast: NDArray[np.uint8]) -> NDArray[np.uint8]:

@@ -76,8 +76,12 @@ def is_cut_short(data: bytes) -> bool:
     return False
 
 
-def shrink(picture: NDArray[np.uint8], short_side_px: int) -> NDArray[np.uint8]:
-    """The picture (H×W×3 or H×W) with this short side, averaged over areas; as it is when that is no smaller."""
+def shrink(picture: NDArray[np.uint8], short_side_px: int, *, roughly: bool = False) -> NDArray[np.uint8]:
+    """The picture (H×W×3 or H×W) with this short side, averaged over areas; as it is when that is no smaller.
+
+    `roughly` interpolates instead, in a quarter of the time: down to a half that takes every pixel in, too, but leaves
+    more of the grain.
+    """
     from mhmd.media.opencv import cv2
 
     height, width = picture.shape[:2]
@@ -85,4 +89,5 @@ def shrink(picture: NDArray[np.uint8], short_side_px: int) -> NDArray[np.uint8]:
     if scale >= 1:
         return picture
     size = (max(1, round(width * scale)), max(1, round(height * scale)))
-    return cv2.resize(picture, size, interpolation=cv2.INTER_AREA).astype("uint8", copy=False)
+    how = cv2.INTER_LINEAR if roughly else cv2.INTER_AREA
+    return cv2.resize(picture, size, interpolation=how).astype("uint8", copy=False)

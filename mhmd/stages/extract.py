@@ -236,7 +236,7 @@ def run(inputs: Inputs, config: ExtractConfig, sink: Sink) -> None:
 
 STAGE = Stage(
     name="extract",
-    version=3,
+    version=4,
     config=ExtractConfig,
     scope="film",
     reads=(),

@@ -5,9 +5,12 @@ from __future__ import annotations
 import cv2
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as arrays
 
 from mhmd.measures import measure
-from mhmd.measures.colour import chroma_mean, chroma_p95, coarse, colorfulness, lab_of
+from mhmd.measures.colour import chroma_mean, chroma_p95, coarse, colorfulness, lab_of, percentile
 from mhmd.measures.light import sharpness
 from tests.films import scene_texture
 
@@ -112,3 +115,8 @@ def test_sepia_that_clips_is_a_tint() -> None:
     assert (sepia.max(axis=2) == 255).mean() > 0.3
     assert measure(sepia).off_tint < 1
     assert measure(bright.astype(np.uint8)).off_tint > 3
+
+
+@given(arrays.arrays(np.float64, st.integers(1, 60), elements=st.floats(-1e6, 1e6)), st.floats(0, 100))
+def test_percentiles_are_those_of_numpy(values: np.ndarray, share: float) -> None:
+    assert percentile(values, share) == pytest.approx(np.percentile(values, share), rel=1e-12, abs=1e-9)
