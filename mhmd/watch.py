@@ -10,25 +10,38 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from mhmd.media.bars import Bars
-    from mhmd.media.pictures import SmallPictures
     from mhmd.media.probe import Probe
     from mhmd.sampling import Pick
 
     Picture = NDArray[np.uint8]
+
+BLEND_RATE = 25
+"""Frames a second, about, among which blends are looked for: dissolves last no shorter where there are twice as many."""
+MAX_STEP = 5
+"""Of so many frames one enters at the least: what containers say of their rate may be senseless."""
 
 BARS_EVERY = 4
 """Of so many frames one is looked at for what it shows in the bars."""
 
 
 class Watch:
-    """What is seen of every frame in its small picture: how sharp it is, how mixed, and what it shows in the bars."""
+    """What is seen of every frame in its small picture: how sharp it is, how mixed, and what it shows in the bars.
 
-    def __init__(self, probe: Probe, small: SmallPictures) -> None:
+    How mixed is known `delay_frames` later; `small` makes the small pictures.
+    """
+
+    def __init__(self, probe: Probe) -> None:
         from mhmd.media.bars import Bars
+        from mhmd.media.pictures import SmallPictures
         from mhmd.shots.blend import Blends
+        from mhmd.shots.scores import DELAY
 
+        self._step = min(MAX_STEP, max(1, round((probe.rate or 0) / BLEND_RATE)))
+        self._seen = 0
+        self.delay_frames = self._step * (DELAY + 1) - 1
         self._blending = Blends()
         self._blends = array("f")
+        self.small = small = SmallPictures(probe)
         self._part = small.part
         self._none, self._main = Bars(), probe.formats[0]
         self._formats = {bars: small.inside(bars) for bars in probe.formats if bars != Bars()}
@@ -42,9 +55,11 @@ class Watch:
         from mhmd.media.opencv import cv2
         from mhmd.shots.scores import tiny
 
-        blend = self._blending.feed(tiny(whole[self._part]))
-        if blend is not None:
-            self._blends.append(blend)
+        if self._seen % self._step == 0:
+            blend = self._blending.feed(tiny(whole[self._part]))
+            if blend is not None:
+                self._blends.append(blend)
+        self._seen += 1
         luma = cv2.cvtColor(whole, cv2.COLOR_BGR2GRAY).astype("uint8", copy=False)
         for bars, small in self._formats.items():
             lit, edged = self._lit[bars], self._edged[bars]
@@ -58,8 +73,8 @@ class Watch:
         self._blends.extend(self._blending.finish())
 
     def blend(self, pick: Pick) -> float:
-        """How much the frame is a mix of those around it, 0 to 1; known `DELAY` frames later."""
-        return round(self._blends[pick.candidate.index], 4)  # what is beyond depends on how BLAS adds
+        """How much the frame is a mix of those around it, 0 to 1; known `delay_frames` later."""
+        return round(self._blends[pick.candidate.index // self._step], 4)  # what is beyond depends on how BLAS adds
 
     def bars(self, pick: Pick) -> Bars:
         """The format of the shot so far: of those in whose bars nothing is seen, the narrowest whose edges are.

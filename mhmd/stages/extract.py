@@ -90,14 +90,13 @@ def grid_of(config: ExtractConfig, time_base: Fraction) -> Grid:
 
 
 def stills(
-    decoder: Decoder, probe: Probe, config: ExtractConfig, sampler: Sampler, progress: Progress
+    decoder: Decoder, probe: Probe, config: ExtractConfig, sampler: Sampler, watch: Watch, progress: Progress
 ) -> Iterator[tuple[Still, bytes]]:
     """Decode the film once; the frames to store with their JPEGs, as soon as they are sure."""
     from mhmd.media.jpeg import encode_jpeg
-    from mhmd.media.pictures import SmallPictures, StoredPictures
+    from mhmd.media.pictures import StoredPictures
 
-    small, stored = SmallPictures(probe), StoredPictures(probe, config.short_side_px)
-    watch = Watch(probe, small)
+    small, stored = watch.small, StoredPictures(probe, config.short_side_px)
 
     def still(pick: Pick) -> tuple[Still, bytes]:
         candidate, crop = pick.candidate, probe.crop(watch.bars(pick))
@@ -214,14 +213,14 @@ def run(inputs: Inputs, config: ExtractConfig, sink: Sink) -> None:
     from mhmd.media.decoders import decoder_for
     from mhmd.media.jpeg import decode_jpeg
     from mhmd.media.probe import probe_film
-    from mhmd.shots.scores import DELAY
 
     film = inputs.film
     probe = probe_film(film.path, film.color_matrix)
     hwaccel = "" if config.hwaccel == "none" else config.hwaccel
     decoder = decoder_for(film.path, probe, max_damage=config.max_damage, name=config.decoder, hwaccel=hwaccel)
-    sampler = Sampler(detector(config.detector), grid_of(config, probe.time_base), DELAY)
-    found = stills(decoder, probe, config, sampler, sink.progress)
+    watch = Watch(probe)
+    sampler = Sampler(detector(config.detector), grid_of(config, probe.time_base), watch.delay_frames)
+    found = stills(decoder, probe, config, sampler, watch, sink.progress)
     frames = []
     for still, jpeg in limited(found, config.max_per_shot, config.max_per_film):
         ref = sink.put(f"{frame_id(film.film_id, still.pts)}.jpg", jpeg)
