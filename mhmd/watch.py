@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     Picture = NDArray[np.uint8]
 
 BLEND_RATE = 25
-"""Frames a second, about, among which blends are looked for: dissolves last no shorter where there are twice as many."""
+"""Frames a second, about, among which blends are looked for: dissolves last as long where there are twice as many."""
 MAX_STEP = 5
 """Of so many frames one enters at the least: what containers say of their rate may be senseless."""
 

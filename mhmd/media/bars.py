@@ -18,7 +18,10 @@ BLACK_LUMA = 20
 """Luma, 0 to 255, up to which a pixel is black."""
 
 LIT_SHARE = 0.02
-"""A row or column with no more lit pixels than this is black: dust, ringing at the picture's edge, a station's mark."""
+"""A row or column with no more lit pixels than this is black: dust, ringing at the picture's edge."""
+
+STANDING = 0.9
+"""What is lit in more than this share of the frames, in a row or column that is else black, is a mark: a station's."""
 
 MIN_VOTES = 3
 
@@ -71,7 +74,7 @@ def formats_of(lumas: Iterable[NDArray[np.uint8]]) -> tuple[Bars, ...]:
     agree on; those after the first differ from it by as much on both sides of an axis, as a change of the aspect
     ratio does. No bars without three votes. What remains begins at even rows and columns and has an even size.
     """
-    votes = [(_vote(luma, 1), _vote(luma, 0)) for luma in lumas if luma.mean() >= BRIGHT_LUMA]
+    votes = _votes(lumas)
     if len(votes) < MIN_VOTES:
         return (Bars(),)
     found: list[tuple[int, Bars]] = []
@@ -108,13 +111,30 @@ def is_lit(luma: NDArray[np.uint8], bars: Bars) -> bool:
     return any(part.size and float((part > BLACK_LUMA).mean()) > LIT_BAR_SHARE for part in parts)
 
 
-def _vote(luma: NDArray[np.uint8], axis: int) -> _Vote:
-    """What a frame says of its rows (axis 1) or columns (axis 0)."""
+def _votes(lumas: Iterable[NDArray[np.uint8]]) -> list[tuple[_Vote, _Vote]]:
+    """What each bright frame says of its rows and of its columns; marks that stand in all of them do not count."""
     import numpy as np
 
-    share = np.count_nonzero(luma > BLACK_LUMA, axis=axis) / luma.shape[axis]
-    lit = np.flatnonzero(share > LIT_SHARE)
-    mean = luma.mean(axis=axis)
+    lit_in: NDArray[np.uint16] | None = None
+    seen = []
+    for luma in lumas:
+        if luma.mean() < BRIGHT_LUMA:
+            continue
+        lit = luma > BLACK_LUMA
+        lit_in = lit.astype(np.uint16) if lit_in is None else np.add(lit_in, lit, out=lit_in)
+        seen.append([(luma.mean(axis=axis), lit.mean(axis=axis)) for axis in (1, 0)])
+    if lit_in is None:
+        return []
+    standing = lit_in > STANDING * len(seen)
+    marks = [np.where(share <= LIT_BAR_SHARE, share, 0) for share in (standing.mean(axis=1), standing.mean(axis=0))]
+    return [(_vote(*rows, marks[0]), _vote(*columns, marks[1])) for rows, columns in seen]
+
+
+def _vote(mean: NDArray[np.float64], share: NDArray[np.float64], mark: NDArray[np.float64]) -> _Vote:
+    """What a frame says of its rows or columns, of which such a share is a mark."""
+    import numpy as np
+
+    lit = np.flatnonzero(share - mark > LIT_SHARE)
     ends = (int(lit[0]), len(share) - 1 - int(lit[-1])) if len(lit) else (0, 0)
     return _Vote(*ends, mean, share)
 

@@ -60,6 +60,30 @@ def test_subtitles_in_a_bar_leave_it_a_bar() -> None:
     assert not is_lit(written, Bars(top=12, bottom=12))
 
 
+def test_a_mark_that_stands_in_a_bar_leaves_it_a_bar() -> None:
+    frames = [np.kron(luma(top=12, bottom=12, level=level), np.ones((4, 4), np.uint8)) for level in range(90, 120)]
+    for frame in frames:
+        frame[10:40, 400:460] = 200
+    assert formats_of(frames) == (Bars(top=48, bottom=48),)
+    pillared = [np.kron(luma(left=20, right=20, level=level), np.ones((4, 4), np.uint8)) for level in range(90, 120)]
+    for frame in pillared:
+        frame[10:40, 420:470] = 200
+    assert formats_of(pillared) == (Bars(left=80, right=80),)
+
+
+def test_a_lamp_in_the_dark_is_no_mark() -> None:
+    """Picture that is dark at its upper edge, but for a lamp: it ends gradually, or light moves there."""
+    ramp = np.repeat(np.minimum(np.arange(320) * 0.2 + 12, 120)[:, None], 480, axis=1).astype(np.uint8)
+    ramp[5:30, 200:240] = 220
+    assert formats_of([ramp] * 20) == (Bars(),)
+    moving = []
+    for n in range(20):
+        frame = np.kron(luma(top=12), np.ones((4, 4), np.uint8))
+        frame[:44, 20 * n : 20 * n + 60] = 200
+        moving.append(frame)
+    assert formats_of(moving) == (Bars(),)
+
+
 def test_bars_that_show_picture_are_lit() -> None:
     bars = Bars(top=10, bottom=10)
     assert not is_lit(luma(top=10, bottom=10), bars)
