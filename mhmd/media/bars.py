@@ -115,14 +115,22 @@ def _votes(lumas: Iterable[NDArray[np.uint8]]) -> list[tuple[_Vote, _Vote]]:
     """What each bright frame says of its rows and of its columns; marks that stand in all of them do not count."""
     import numpy as np
 
+    from mhmd.media.opencv import cv2
+
+    def means(picture: NDArray[np.uint8]) -> list[NDArray[np.float64]]:
+        """Of the rows and of the columns: whole numbers added by OpenCV, many times as fast as NumPy's means."""
+        sums = (cv2.reduce(picture, axis, cv2.REDUCE_SUM, dtype=cv2.CV_32S).ravel() for axis in (1, 0))
+        return [np.asarray(of / size) for of, size in zip(sums, picture.shape[::-1], strict=True)]
+
     lit_in: NDArray[np.uint16] | None = None
     seen = []
     for luma in lumas:
-        if luma.mean() < BRIGHT_LUMA:
+        rows, columns = means(luma)
+        if rows.mean() < BRIGHT_LUMA:
             continue
-        lit = luma > BLACK_LUMA
+        lit = (luma > BLACK_LUMA).view(np.uint8)
         lit_in = lit.astype(np.uint16) if lit_in is None else np.add(lit_in, lit, out=lit_in)
-        seen.append([(luma.mean(axis=axis), lit.mean(axis=axis)) for axis in (1, 0)])
+        seen.append(list(zip((rows, columns), means(lit), strict=True)))
     if lit_in is None:
         return []
     standing = lit_in > STANDING * len(seen)

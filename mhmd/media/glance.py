@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from mhmd.media.colour import Colour, ToRgb
 from mhmd.media.interlace import looks_combed, thinned
+from mhmd.media.planes import planes_of
 
 if TYPE_CHECKING:
     import numpy as np
@@ -61,14 +62,11 @@ class Glance:
 
     def luma(self, frame: VideoFrame) -> NDArray[np.uint8]:
         """The frame's luma alone: H×W, 0 to 255."""
-        import numpy as np
+        from mhmd.media.opencv import cv2
 
         if not _is_plain(frame):
             return self._to_rgb.luma(frame)
-        plane = frame.planes[0]
-        lines = np.frombuffer(memoryview(plane), np.uint8).reshape(-1, plane.line_size)
-        luma: NDArray[np.uint8] = self._levels[lines[: frame.height, : frame.width]]
-        return luma
+        return cv2.LUT(planes_of(frame)[0], self._levels).astype("uint8", copy=False)
 
     def _has_colour(self, frame: VideoFrame) -> bool:
         import numpy as np
