@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from mhmd.media.bars import Bars
 from mhmd.media.colour import WEIGHTS, Colour, ToRgb
-from mhmd.media.planes import is_planar_yuv, planes_of
+from mhmd.media.planes import bits_of, is_planar_yuv, planes_of
 from mhmd.media.probe import Crop, Probe
 
 if TYPE_CHECKING:
@@ -47,10 +47,10 @@ class SmallPictures:
         """The small picture of a frame."""
         from mhmd.media.opencv import cv2
 
-        if self._to_bgr is None or not is_planar_yuv(frame.format):
+        if self._to_bgr is None or not is_planar_yuv(frame.format.name):
             rgb = self._to_rgb.picture(frame, self._size)
             return cv2.cvtColor(rgb, cv2.COLOR_RGB2BGR).astype("uint8", copy=False)
-        bits = frame.format.components[0].bits
+        bits = bits_of(frame.format.name)
         small = []
         for plane, size in zip(planes_of(frame), (self._size, self._half, self._half), strict=False):
             reduced = cv2.resize(plane, size, interpolation=cv2.INTER_LINEAR)

@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from fractions import Fraction
+from itertools import islice
 from tempfile import TemporaryFile
 from typing import TYPE_CHECKING, Literal
 
@@ -31,8 +32,9 @@ if TYPE_CHECKING:
 
     Picture = NDArray[np.uint8]
 
-PROGRESS_FRAMES = 8
-"""Frames between two calls of progress: under a second even where a frame takes a tenth of one."""
+TOGETHER, TOGETHER_PIXELS = 16, 16 * 1920 * 1080
+"""Frames that are decoded one after the other before they are looked at, where they are no larger than this together,
+and pictures that are stored before they are measured: each work finds its caches warm. Under a second in any case."""
 
 LONGEST_CELL_S = Fraction(3, 20)
 """Of each such stretch one frame may be stored: few to hold in memory, and some in every shot that is to be seen."""
@@ -97,25 +99,29 @@ def stills(
     from mhmd.media.pictures import StoredPictures
 
     small, stored = watch.small, StoredPictures(probe, config.short_side_px)
+    at_once = max(1, min(TOGETHER, TOGETHER_PIXELS // (probe.width * probe.height)))
 
     def still(pick: Pick) -> tuple[Still, bytes]:
         candidate, crop = pick.candidate, probe.crop(watch.bars(pick))
         jpeg = encode_jpeg(stored(candidate.frame, crop), config.jpeg_quality)
         return Still(candidate.index, candidate.pts, candidate.ticks, pick.shot, crop, watch.blend(pick)), jpeg
 
-    for decoded in decoder:
-        index, ticks = decoded.index, decoded.ticks
-        whole = small(decoded.frame)
-        sharpness = watch.sharpness(whole)
-        if not decoded.suspect:
-            sampler.offer(Candidate(index, decoded.pts, ticks, sharpness, decoded.frame))
-        for pick in sampler.feed(index, ticks, float(ticks * probe.time_base), whole[small.part]):
-            yield still(pick)
-        if index % PROGRESS_FRAMES == 0:
-            progress(index, max(probe.frames, index))
+    frames, picks = iter(decoder), list[Pick]()
+    while together := list(islice(frames, at_once)):
+        wholes = [small(decoded.frame) for decoded in together]
+        sharpness = [watch.sharpness(whole) for whole in wholes]
+        for decoded, whole, sharp in zip(together, wholes, sharpness, strict=True):
+            index, ticks = decoded.index, decoded.ticks
+            if not decoded.suspect:
+                sampler.offer(Candidate(index, decoded.pts, ticks, sharp, decoded.frame))
+            picks += sampler.feed(index, ticks, float(ticks * probe.time_base), whole[small.part])
+        if len(picks) >= at_once:
+            yield from map(still, picks)
+            picks.clear()
+        progress(index, max(probe.frames, index))
     watch.finish()
-    for pick in sampler.finish(decoder.frames, decoder.end_ticks):
-        yield still(pick)
+    picks += sampler.finish(decoder.frames, decoder.end_ticks)
+    yield from map(still, picks)
     progress(decoder.frames, decoder.frames)
 
 
@@ -222,9 +228,11 @@ def run(inputs: Inputs, config: ExtractConfig, sink: Sink) -> None:
     sampler = Sampler(detector(config.detector), grid_of(config, probe.time_base), watch.delay_frames)
     found = stills(decoder, probe, config, sampler, watch, sink.progress)
     frames = []
-    for still, jpeg in limited(found, config.max_per_shot, config.max_per_film):
-        ref = sink.put(f"{frame_id(film.film_id, still.pts)}.jpg", jpeg)
-        frames.append(frame_row(film.film_id, probe, still, decode_jpeg(jpeg), ref))
+    chosen = limited(found, config.max_per_shot, config.max_per_film)
+    while together := list(islice(chosen, TOGETHER)):
+        for still, jpeg in together:
+            ref = sink.put(f"{frame_id(film.film_id, still.pts)}.jpg", jpeg)
+            frames.append(frame_row(film.film_id, probe, still, decode_jpeg(jpeg), ref))
     if decoder.frames < 2:
         raise FilmUnreadable(f"{film.path} has one frame", wanted="a film", do="take it out of the films manifest")
     seconds = {frame: float(ticks * probe.time_base) for frame, ticks in sampler.boundaries.items()}
