@@ -13,7 +13,7 @@ from mhmd.errors import UsageError
 from mhmd.historynet.config import TrainConfig
 from mhmd.historynet.events import Event
 from mhmd.historynet.metrics import Scores, evaluate
-from mhmd.historynet.train import WORKERS, train
+from mhmd.historynet.train import train
 from mhmd.historynet.variants import VARIANTS
 from mhmd.splits import Split
 
@@ -61,7 +61,7 @@ def ablate(
     *,
     split: Split = "test",
     device: str = "auto",
-    workers: int = WORKERS,
+    workers: int | None = None,
     begin: Callable[[str], Callable[[Event], None]],
 ) -> list[tuple[str, ...]]:
     """Train every arm with every seed in `<folder>/<arm>/seed-<n>`, and give the rows of a table under `COLUMNS`.
