@@ -15,7 +15,12 @@ from mhmd.historynet.variants import VARIANTS
 from mhmd.recipe import load_recipe
 from mhmd.report import print_table, reporter
 
-Threads = Annotated[int, typer.Option("--workers", min=1, help="Threads of each process that read samples.")]
+Threads = Annotated[
+    int | None,
+    typer.Option(
+        "--workers", min=1, help="Threads of each process that read samples.", show_default="cores, at most 16"
+    ),
+]
 
 
 def register(app: typer.Typer) -> None:
@@ -32,7 +37,7 @@ def _train(
     run: Annotated[Path, typer.Option(help="The folder of checkpoints, metrics and samples.")] = Path("run"),
     device: Device = "auto",
     devices: Annotated[int, typer.Option(min=1, help="Devices that share each batch; torchrun's own count wins.")] = 1,
-    workers: Threads = 4,
+    workers: Threads = None,
     log: Log = "auto",
     options: dict[str, Any] | None = None,  # Any: knobs of any type
 ) -> None:
@@ -63,7 +68,7 @@ def _ablate(
     seed: Annotated[list[int] | None, typer.Option(help="May be repeated.", show_default="0, 1 and 2")] = None,
     split: Annotated[SplitName, typer.Option(help="The split that models are scored on.")] = "test",
     device: Device = "auto",
-    workers: Threads = 4,
+    workers: Threads = None,
     log: Log = "auto",
 ) -> None:
     """Train variants on the same data and seeds, and write one table: mean and spread over the seeds."""
@@ -71,13 +76,14 @@ def _ablate(
 
     common = load_recipe(recipe).tables.get("train", {})
     arms = [parse_arm(text) for text in arm or VARIANTS]
+    seeds = seed or [0, 1, 2]
     with reporter(log) as shown:
         rows = ablate(
             shards,
             run,
             common,
             arms,
-            seed or [0, 1, 2],
+            seeds,
             split=split,
             device=device,
             workers=workers,
@@ -86,6 +92,8 @@ def _ablate(
         if not rows:
             raise typer.Exit(1)
         shown.table(f"{split} of {shards}", COLUMNS, rows)
+    if any(trained != str(len(seeds)) for _, trained, *_ in rows[1:]):
+        raise typer.Exit(1)
 
 
 def _evaluate(

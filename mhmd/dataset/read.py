@@ -67,8 +67,11 @@ class Shards:
         if opens:
             try:
                 found.set_result(self._opened(shard))
-            except BaseException as error:  # whoever waits for it must hear of it
+            except BaseException as error:  # whoever waits for it must hear of it, and who comes later tries again
                 found.set_exception(error)
+                with self._lock:
+                    if self._open.get(shard) is found:
+                        del self._open[shard]
                 raise
         return sample_of(
             found.result().read(offset, size_bytes), size_bytes, f"{self._files.path(shard)} at byte {offset}"

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import tomllib
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import mean, stdev
 from typing import Any
 
-from mhmd.errors import UsageError
+from mhmd.errors import RecipeError, UsageError
 from mhmd.historynet.config import TrainConfig
+from mhmd.historynet.dataset import open_dataset
 from mhmd.historynet.events import Event
+from mhmd.historynet.journal import told
 from mhmd.historynet.metrics import Scores, evaluate
-from mhmd.historynet.train import WORKERS, train
+from mhmd.historynet.train import train
 from mhmd.historynet.variants import VARIANTS
 from mhmd.splits import Split
 
@@ -61,27 +64,60 @@ def ablate(
     *,
     split: Split = "test",
     device: str = "auto",
-    workers: int = WORKERS,
+    workers: int | None = None,
     begin: Callable[[str], Callable[[Event], None]],
 ) -> list[tuple[str, ...]]:
     """Train every arm with every seed in `<folder>/<arm>/seed-<n>`, and give the rows of a table under `COLUMNS`.
 
     The table is also written to `<folder>/ablation.md`. Each run's model is scored on a split; a cell is the mean over
     the seeds ± their standard deviation (n − 1), and the first row is what no colour at all scores. `begin` gives what
-    the events of a run go to. Runs that are done are not made again. Raises what `train` raises, and RecipeError for
-    an arm's knobs before anything is trained; a run that is stopped ends it all, without a table.
+    the events of a run go to. Runs that are done are not made again. A run whose losses are no longer finite is told,
+    and its arm has a seed less; the others go on.
+
+    Before anything is trained: UsageError for an arm or a seed that is named twice, RecipeError for an arm's knobs,
+    DatasetError for shards that lack what an arm needs, or the split. Raises what else `train` raises, and RecipeError
+    when no run came through; a run that is stopped ends it all, without a table.
     """
-    configs = [(arm, seed, arm.config(common, seed)) for arm in arms for seed in seeds]
+    configs = _checked(shards, common, arms, seeds, split)
     scores: dict[str, list[Scores]] = {arm.name: [] for arm in arms}
     for arm, seed, config in configs:
         run = folder / arm.name.replace(":", "-").replace("/", "-") / f"seed-{seed}"
-        result = train(shards, run, config, device=device, workers=workers, report=begin(f"{arm.name} seed {seed}"))
+        report = begin(f"{arm.name} seed {seed}")
+        try:
+            result = train(shards, run, config, device=device, workers=workers, report=report)
+        except RecipeError as error:  # knobs were checked before: these losses are not finite
+            report(Event("warning", 0, 0, f"left out: {error}"))
+            continue
         if result.stopped_by is not None:
             return []
         scores[arm.name].append(evaluate(result.checkpoint, shards, split, device=device, batch=config.batch))
-    rows = [_gray(scores[arms[0].name][0]), *(_row(name, found) for name, found in scores.items())]
-    (folder / TABLE).write_text(_markdown(rows))
+    some = next(filter(None, scores.values()), None)
+    if some is None:
+        raise RecipeError("the losses of all runs broke", wanted="finite losses", do="lower learning_rate")
+    rows = [_gray(some[0]), *(_row(name, found) for name, found in scores.items())]
+    with told(folder / TABLE):
+        (folder / TABLE).write_text(_markdown(rows))
     return rows
+
+
+def _checked(
+    shards: str,
+    common: Mapping[str, Any],  # Any: values of knobs
+    arms: Sequence[Arm],
+    seeds: Sequence[int],
+    split: Split,
+) -> list[tuple[Arm, int, TrainConfig]]:
+    """Every run's config, once it is sure that all of them can be trained and scored."""
+    for kind, named in (("--arm", [arm.name for arm in arms]), ("--seed", list(map(str, seeds)))):
+        twice = [name for name, times in Counter(named).items() if times > 1]
+        if twice:
+            raise UsageError(f"{kind} {twice[0]} is named twice", wanted="each once", do="leave one out")
+    configs = [(arm, seed, arm.config(common, seed)) for arm in arms for seed in seeds]
+    dataset = open_dataset(shards)
+    dataset.split(split)
+    for _, _, config in configs:
+        dataset.require(config)
+    return configs
 
 
 def _gray(scores: Scores) -> tuple[str, ...]:

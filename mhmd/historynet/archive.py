@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from mhmd.historynet.lab import lightness_of
+from mhmd.historynet.lab import lightness_of, sent
 
 EMULSIONS = {
     "blue-sensitive": (0.02, 0.13, 0.85),  # wet and early dry plates
@@ -70,16 +70,16 @@ def aged(linear: Tensor, lightness: Tensor, agings: Sequence[Aging | None]) -> T
 
     The others keep `lightness`, (N, 1, H, W).
     """
-    chosen = [number for number, aging in enumerate(agings) if aging is not None]
-    if not chosen:
-        return lightness
     drawn = [aging for aging in agings if aging is not None]
-    values = linear.new_tensor([each[:-1] for each in drawn])  # M, 9
+    if not drawn:
+        return lightness
+    seeds = sent([each.seed for each in drawn], torch.empty(0, dtype=torch.long, device=linear.device))
+    chosen = sent([number for number, aging in enumerate(agings) if aging is not None], seeds)
+    values = sent([each[:-1] for each in drawn], linear)  # M, 9
     weights, (blur_px, gamma, low, high, grain, grain_px) = values[:, :3], values[:, 3:].unbind(1)
     light = (linear[chosen] * weights[:, :, None, None]).sum(dim=1, keepdim=True)  # M, 1, H, W
     film = (lightness_of(blurred(light, blur_px)) / 100).clamp(0, 1) ** _each(gamma)
     film = _each(low) + _each(high - low) * film
-    seeds = torch.tensor([each.seed for each in drawn], device=linear.device)
     spots = blurred(noise(seeds, film.shape[-2], film.shape[-1]), grain_px)
     spots = spots / spots.std(dim=(1, 2, 3), keepdim=True)
     visible = (4 * film * (1 - film)).clamp(min=0).sqrt()  # least in black and white

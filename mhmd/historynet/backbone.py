@@ -43,14 +43,15 @@ class Trunk(nn.Module):
 
     def forward(self, lightness: Tensor) -> Tensor:
         """L in [0, 1], (N, 1, H, W), H and W multiples of 8 → (N, 512·width, H/8, W/8)."""
-        rgb = lightness.expand(-1, 3, -1, -1)
-        return self.features(imagenet_scaled(rgb) if self.imagenet_scale else rgb)  # type: ignore[no-any-return]  # nn.Module
+        given = imagenet_scaled(lightness) if self.imagenet_scale else lightness.expand(-1, 3, -1, -1)
+        return self.features(given)  # type: ignore[no-any-return]  # nn.Module
 
 
-def imagenet_scaled(rgb: Tensor) -> Tensor:
-    """(N, 3, H, W) in [0, 1], less ImageNet's mean and by its deviation."""
-    mean, deviation = (rgb.new_tensor(each).view(3, 1, 1) for each in (IMAGENET_MEAN, IMAGENET_DEVIATION))
-    return (rgb - mean) / deviation
+def imagenet_scaled(lightness: Tensor) -> Tensor:
+    """Gray as RGB, (N, 3, H, W), less ImageNet's mean and by its deviation: of (N, 1, H, W) in [0, 1]."""
+    # numbers, not a tensor of them: sending that to a GPU would make the processor wait for all that it does
+    scales = zip(IMAGENET_MEAN, IMAGENET_DEVIATION, strict=True)
+    return torch.cat([(lightness - mean) / deviation for mean, deviation in scales], dim=1)
 
 
 class Teacher(nn.Module):
@@ -67,7 +68,7 @@ class Teacher(nn.Module):
 
         The input is scaled as its weights want it, whatever the trunk is given.
         """
-        return self.vgg16(imagenet_scaled(lightness.expand(-1, 3, -1, -1)))  # type: ignore[no-any-return]  # nn.Module
+        return self.vgg16(imagenet_scaled(lightness))  # type: ignore[no-any-return]  # nn.Module
 
 
 def read_weights(weights: str) -> dict[str, Tensor]:
@@ -104,6 +105,13 @@ def _fitting(wanted: Mapping[str, Tensor], found: Mapping[str, Tensor], weights:
             wanted="VGG16 under torchvision's names",
             do="choose another backbone_weights, or leave it empty",
         )
+    for name in wanted:
+        if not (found[name].is_floating_point() and found[name].isfinite().all()):
+            raise WeightsError(
+                f"{name} of {weights} is {found[name].dtype}, or not finite",
+                wanted="finite floats",
+                do="fetch it again, or choose another backbone_weights",
+            )
     return {name: found[name].float() for name in wanted}
 
 

@@ -6,11 +6,14 @@ to go on. Tensors are named `<network>.<weight>` and `optimizer.<network>.<weigh
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 from pydantic import ValidationError
@@ -20,13 +23,14 @@ from torch import Tensor, nn
 
 from mhmd.errors import StorageError, WeightsError
 from mhmd.historynet.config import TrainConfig
+from mhmd.historynet.dataset import Labels
 from mhmd.historynet.model import Classes, Generator
 
 MODEL, LAST = "model.safetensors", "last.safetensors"
-FORMAT = "historynet 2"
+FORMAT = "historynet 3"
 _ENTRY = "mhmd"
-
-Labels = tuple[tuple[str, str, str], ...]
+_RUNNING = ("log_every", "checkpoint_every", "max_damaged")
+"""Knobs that change nothing of what is learnt, so that a run may go on with others."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +61,8 @@ class About:
     def require_same(self, wanted: About, path: Path) -> None:
         """Raises WeightsError naming the first thing but the step in which training `wanted` differs from this."""
         for name in TrainConfig.model_fields:
-            _same(path, name, getattr(self.config, name), getattr(wanted.config, name))
+            if name not in _RUNNING:
+                _same(path, name, getattr(self.config, name), getattr(wanted.config, name))
         _same(path, "mask classes", ", ".join(self.mask_classes), ", ".join(wanted.mask_classes))
         self.require_labels(wanted.labels, path)
         _same(path, "dataset key", self.dataset_key, wanted.dataset_key)
@@ -74,7 +79,9 @@ def _same(path: Path, name: str, found: object, wanted: object) -> None:
 
 def write(path: Path, tensors: Mapping[str, Tensor], about: About) -> None:
     """Write a checkpoint at once or not at all: temporary name, fsync, rename. Raises StorageError for want of room."""
-    said = {
+    # contiguous: the networks keep their weights channels-last, files do not
+    stored = {name: tensor.detach().contiguous().cpu() for name, tensor in tensors.items()}
+    said: dict[str, Any] = {  # Any: JSON
         "format": FORMAT,
         "config": about.config.model_dump(),
         "step": about.step,
@@ -83,12 +90,12 @@ def write(path: Path, tensors: Mapping[str, Tensor], about: About) -> None:
         "mask_classes": about.mask_classes,
         "val_ab_rmse": about.val_ab_rmse,
     }
+    said["sha256"] = {_ENTRY: _sum_of(said), **_sums(stored)}
     # one entry: safetensors writes several in an order that differs from run to run
     metadata = {_ENTRY: json.dumps(said, ensure_ascii=False)}
     temporary = path.with_name(f".{path.name}.tmp")
     try:
-        # contiguous: the networks keep their weights channels-last, files do not
-        save_file({name: tensor.detach().contiguous() for name, tensor in tensors.items()}, temporary, metadata)
+        save_file(stored, temporary, metadata)
         temporary.chmod(0o644)  # safetensors lets nobody else read it
         with temporary.open("rb") as written:
             os.fsync(written.fileno())
@@ -106,44 +113,74 @@ def write(path: Path, tensors: Mapping[str, Tensor], about: About) -> None:
 
 def read_about(path: Path) -> About:
     """What a checkpoint says of itself. Raises WeightsError for a file that is none, or of another architecture."""
-    return _read(path, None)[0]
+    with _opened(path) as (_, about, _):
+        return about
 
 
 def read(path: Path, prefix: str) -> tuple[About, dict[str, Tensor]]:
-    """A checkpoint's tensors whose names begin with `prefix`, without it, on the CPU. Raises WeightsError as above."""
-    return _read(path, prefix)
+    """A checkpoint's tensors whose names begin with `prefix`, without it, on the CPU; "" gives all.
+
+    `prefix` is a network's name and a dot. Raises WeightsError as above, and for bytes other than were written.
+    """
+    with _opened(path) as (file, about, sums):
+        tensors = {name: file.get_tensor(name) for name in file.keys() if name.startswith(prefix)}  # noqa: SIM118
+    for network, found in _sums(tensors).items():
+        if sums.get(network) != found:
+            raise WeightsError(
+                f"{path} is damaged: {network} is not what was written", wanted="an intact file", do=_instead(path)
+            )
+    return about, {name.removeprefix(prefix): tensor for name, tensor in tensors.items()}
 
 
-def _read(path: Path, prefix: str | None) -> tuple[About, dict[str, Tensor]]:
+def _sums(tensors: Mapping[str, Tensor]) -> dict[str, str]:
+    """SHA-256 of the bytes of each network's tensors, by network; safetensors has no checksum of its own."""
+    sums: dict[str, hashlib._Hash] = {}
+    for name, tensor in sorted(tensors.items()):
+        told = sums.setdefault(name.partition(".")[0], hashlib.sha256())
+        told.update(tensor.reshape(-1).view(torch.uint8).numpy().data)
+    return {network: told.hexdigest() for network, told in sums.items()}
+
+
+def _sum_of(said: dict[str, Any]) -> str:  # Any: JSON
+    return hashlib.sha256(json.dumps(said, ensure_ascii=False).encode()).hexdigest()
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[tuple[Any, About, dict[str, str]]]:  # Any: safetensors has no types
     try:
         with safe_open(path, framework="pt", device="cpu") as file:
-            about = _about(path, file.metadata() or {})
-            names = [name for name in file.keys() if prefix is not None and name.startswith(prefix)]  # noqa: SIM118
-            return about, {name.removeprefix(prefix or ""): file.get_tensor(name) for name in names}
+            about, sums = _about(path, file.metadata() or {})
+            yield file, about, sums
     except (OSError, SafetensorError) as error:
-        raise WeightsError(
-            f"{path}: {error}", wanted="a checkpoint of mhmd train", do="name its model.safetensors"
-        ) from None
+        raise WeightsError(f"{path}: {error}", wanted="a checkpoint of mhmd train", do=_instead(path)) from None
 
 
-def _about(path: Path, metadata: dict[str, str]) -> About:
+def _instead(path: Path) -> str:
+    if path.name == LAST:
+        return "train into another folder, or take this file away to train from the first step"
+    return "name another model.safetensors"
+
+
+def _about(path: Path, metadata: dict[str, str]) -> tuple[About, dict[str, str]]:
     try:
         said = json.loads(metadata.get(_ENTRY, "{}"))
         found = said.get("format", "a safetensors file of something else")
         if found != FORMAT:
-            raise WeightsError(
-                f"{path} is {found}", wanted=FORMAT, do="name the model.safetensors that mhmd train wrote"
-            )
+            raise WeightsError(f"{path} is {found}", wanted=FORMAT, do=_instead(path))
         labels = tuple((era, nationality, garment) for era, nationality, garment in said["labels"])
         config = TrainConfig.model_validate(said["config"])
         classes = tuple(said["mask_classes"])
-        return About(config, said["step"], said["dataset_key"], labels, classes, said["val_ab_rmse"])
+        about = About(config, said["step"], said["dataset_key"], labels, classes, said["val_ab_rmse"])
+        sums = said.pop("sha256")
+        if sums.pop(_ENTRY) != _sum_of(said):
+            raise ValueError("not those that were written")
+        return about, sums
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         if not isinstance(error, ValidationError):
             raise WeightsError(
                 f"{path}: its metadata are damaged ({type(error).__name__}: {error})",
                 wanted="those of a checkpoint of mhmd train",
-                do="name another model.safetensors",
+                do=_instead(path),
             ) from None
         first = error.errors()[0]
         raise WeightsError(

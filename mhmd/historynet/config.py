@@ -100,8 +100,15 @@ class TrainConfig(Config):
         le=1,
         description="share of samples whose input is made to look like old film; colours stay the truth",
     )
-    min_crop: float = Field(0.3, gt=0, le=1, description="least share of a frame that a crop shows")
-    max_damaged: float = Field(0.01, ge=0, lt=1, description="share of damaged samples at which training gives up")
+    min_crop: float = Field(
+        0.3, gt=0, le=1, description="least share of a frame that a crop shows, if its aspect lets it"
+    )
+    max_damaged: float = Field(
+        0.01,
+        ge=0,
+        lt=1,
+        description="share of damaged samples at which training gives up; a run may go on with another",
+    )
 
     log_every: int = Field(10, ge=1, description="steps between lines of metrics.jsonl")
     validate_every: int = Field(1000, ge=1, description="steps between validations, each with a panel of samples")
@@ -123,9 +130,14 @@ class TrainConfig(Config):
             raise ValueError(f"variant {self.variant} has no parsing branch, and weight_parsing is not 0")
         if self.batch % self.accumulate:
             raise ValueError(f"batch {self.batch} cannot be taken in {self.accumulate} equal parts")
-        if self.batch // self.accumulate < 2 and self.weight_info:
-            raise ValueError("the ab-classifier's batch norm needs 2 samples at once, and weight_info is not 0")
+        if self.batch // self.accumulate < self.least_at_once:
+            raise ValueError(f"batch norm needs {self.least_at_once} samples at once at size_px {self.size_px}")
         return self
+
+    @property
+    def least_at_once(self) -> int:
+        """Samples that a part of a batch must have: a batch norm at the end of 32 px sees a single value of each."""
+        return 2 if self.size_px <= 32 else 1
 
     @property
     def layout(self) -> Layout:

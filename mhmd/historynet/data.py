@@ -6,10 +6,11 @@ alone. So training can go on at any step, and how many threads or devices there 
 
 from __future__ import annotations
 
+import random
 from collections import deque
 from collections.abc import Generator, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import groupby
 
 import numpy as np
@@ -96,8 +97,8 @@ def train_batches(
     """Endless training batches, from step `first_step` (from 0) on: `accumulate` a step, a rank's own parts of it.
 
     Each epoch has exactly as many places as the train split has samples; a batch may lie over the end of one. Samples
-    that cannot be read are replaced by others of their batch, and told to `damage`. Raises DatasetError when that says
-    so, and when nothing of a batch can be read.
+    that cannot be read are replaced by others of their batch, or by any where none of it can be, and told to `damage`.
+    Raises DatasetError when that says so.
     """
     rows = dataset.split("train")
     source = _Source(
@@ -211,8 +212,9 @@ def _made(
     for found in read:
         if isinstance(found, DatasetError):
             damage.note(found, task.epoch)
-            if source.fills and not whole:
-                raise found
+    if source.fills and not whole:
+        task, highest = _spare(source, task, rgb, mask, damage)
+        whole, read[0] = [0], highest
     if not whole:
         return
     taken = whole
@@ -232,6 +234,17 @@ def _made(
             do="run mhmd check",
         )
     yield on_device(rgb, mask, torch.from_numpy(source.rows.labels[rows]), agings, keys, task.number, device)
+
+
+def _spare(source: _Source, task: _Task, rgb: Tensor, mask: Tensor | None, damage: Damage) -> tuple[_Task, int]:
+    """Any sample that can be read, put into the first slot of a batch of which none could; and its highest class."""
+    chance = random.Random(f"spare {task.number}")
+    while True:
+        rows = [chance.randrange(source.rows.samples), *task.rows[1:]]
+        found = _read(source, task := replace(task, rows=rows), 0, rgb, mask)
+        if not isinstance(found, DatasetError):
+            return task, found
+        damage.note(found, task.epoch)  # which says, in the end, that it is enough
 
 
 def on_device(

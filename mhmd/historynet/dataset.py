@@ -18,8 +18,10 @@ from mhmd.historynet.config import TrainConfig
 from mhmd.splits import SPLITS, Split
 from mhmd.storage import Storage
 
+Labels = tuple[tuple[str, str, str], ...]
 LABEL_COLUMNS = ("label_id", "era_id", "nationality_id", "garment_id")
 _COLUMNS = ("key", "split", "shard", "width", "height", "offset", "size_bytes", *LABEL_COLUMNS)
+_MOST = 2**62
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -48,7 +50,7 @@ class Dataset:
     val: SplitRows = field(repr=False)
     test: SplitRows = field(repr=False)
     mask_classes: tuple[str, ...]  # empty where there are no masks
-    labels: tuple[tuple[str, str, str], ...]
+    labels: Labels
     key: str  # hash of all rows, labels and mask classes
 
     def split(self, name: Split) -> SplitRows:
@@ -118,7 +120,24 @@ def _read(files: Storage, stats: dict[str, Any], rows: pa.Table) -> Dataset:  # 
                 wanted=f"{stats['samples'][name]}, as its stats.json says",
                 do="run mhmd check",
             )
+        _require_sound(found, labels, f"samples.parquet of {files.url}")
     return Dataset(files, **splits, mask_classes=classes, labels=labels, key=_key(rows, labels, classes))
+
+
+def _require_sound(rows: SplitRows, labels: Labels, name: str) -> None:
+    """Raises DatasetError for a number that no sample can have: a GPU would stop at a class that a head has not."""
+    counts = (len(labels), *(len(set(names)) for names in zip(*labels, strict=True)))
+    columns = (*rows.labels.T, *rows.sizes.T, *rows.places.T)
+    names = (*LABEL_COLUMNS, "width", "height", "offset", "size_bytes")
+    ranges = (*((-1, count - 1) for count in counts), (1, _MOST), (1, _MOST), (0, _MOST), (1, _MOST))
+    for column, values, (least, greatest) in zip(names, columns, ranges, strict=True):
+        wrong = np.flatnonzero((values < least) | (values > greatest))
+        if len(wrong):
+            raise DatasetError(
+                f"{column} of {rows.keys[wrong[0]]} in {name} is {values[wrong[0]]}",
+                wanted=f"{least} to {greatest}" if greatest < _MOST else f"at least {least}",
+                do="run mhmd shard again",
+            )
 
 
 def _split_rows(rows: pa.Table, split: str, shards: tuple[str, ...]) -> SplitRows:
@@ -140,7 +159,7 @@ def _split_rows(rows: pa.Table, split: str, shards: tuple[str, ...]) -> SplitRow
     )
 
 
-def _key(rows: pa.Table, labels: tuple[tuple[str, str, str], ...], classes: tuple[str, ...]) -> str:
+def _key(rows: pa.Table, labels: Labels, classes: tuple[str, ...]) -> str:
     told = hashlib.sha256(json.dumps([labels, classes]).encode())
     sink = pa.BufferOutputStream()
     plain = pa.table({name: rows[name].combine_chunks() for name in _COLUMNS})

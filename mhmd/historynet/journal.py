@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
@@ -31,13 +32,14 @@ class Journal:
         if run is None:
             return
         self._metrics = run / "metrics.jsonl"
-        if self._metrics.exists():
-            lines = self._metrics.read_text().splitlines(keepends=True)
-            kept = [line for line in lines if line.endswith("\n") and json.loads(line)["step"] <= step]
-            temporary = self._metrics.with_name(".metrics.jsonl.tmp")
-            temporary.write_text("".join(kept))
-            temporary.replace(self._metrics)
-        self._curves = SummaryWriter(str(run / "tensorboard"), purge_step=step + 1)
+        with told(self._metrics):
+            if self._metrics.exists():
+                lines = self._metrics.read_bytes().splitlines(keepends=True)
+                temporary = self._metrics.with_name(".metrics.jsonl.tmp")
+                temporary.write_bytes(b"".join(line for line in lines if _step_of(line) <= step))
+                temporary.replace(self._metrics)
+        with told(run / "tensorboard"):
+            self._curves = SummaryWriter(str(run / "tensorboard"), purge_step=step + 1)
 
     def __enter__(self) -> Self:
         return self
@@ -63,15 +65,17 @@ class Journal:
         A row a picture: gray, truth, ours, and mask and our mask where there are masks.
         """
         assert self._run is not None, "only the process that leads has pictures"
+        if not batches:  # all of them are damaged
+            return
         paintings = [paint(generator, batch.lightness) for batch in batches]
         pairs = zip(batches, paintings, strict=True)
         rgb = stacked([row for batch, made in pairs for row in _rows(batch, made, generator.classes.mask)])
         encoded, png = cv2.imencode(".png", rgb.numpy()[..., ::-1])
         assert encoded
-        with _told(path := self._run / "samples" / f"step-{step:06d}.png"):
+        with told(path := self._run / "samples" / f"step-{step:06d}.png"):
             path.parent.mkdir(exist_ok=True)
             path.write_bytes(png.tobytes())
-        with _told(self._run / "tensorboard"):
+        with told(self._run / "tensorboard"):
             self._picture_events(step, rgb, paintings, batches)
 
     def _picture_events(self, step: int, rgb: Tensor, paintings: Sequence[Painting], batches: Sequence[Batch]) -> None:
@@ -83,17 +87,25 @@ class Journal:
         self._curves.flush()
 
     def _line(self, step: int, split: str, values: Mapping[str, float | None]) -> None:
-        with _told(self._metrics), self._metrics.open("a") as file:
+        with told(self._metrics), self._metrics.open("a") as file:
             file.write(json.dumps({"step": step, "split": split, **values}, allow_nan=False) + "\n")
-        with _told(Path(self._curves.log_dir)):
+        with told(Path(self._curves.log_dir)):
             for name, value in values.items():
                 if value is not None:
                     self._curves.add_scalar(f"{split}/{name}", value, step)
             self._curves.flush()
 
 
+def _step_of(line: bytes) -> float:
+    """The step of a line of metrics; beyond all steps when it was cut off, or damaged as a power failure leaves it."""
+    try:
+        return float(json.loads(line)["step"]) if line.endswith(b"\n") else math.inf
+    except (ValueError, KeyError, TypeError):
+        return math.inf
+
+
 @contextmanager
-def _told(path: Path) -> Iterator[None]:
+def told(path: Path) -> Iterator[None]:
     """Turns what goes wrong in writing a record into a StorageError."""
     try:
         yield

@@ -5,6 +5,7 @@ sRGB's matrix and transfer curve: IEC 61966-2-1. CIELAB: CIE 15:2004, section 8.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Literal
 
 import torch
@@ -23,6 +24,11 @@ _KNEE = 6 / 29
 _HALVINGS = 14
 
 
+def sent(numbers: Sequence[object], like: Tensor) -> Tensor:
+    """Numbers, nested as they may be, as a tensor of another's type and device; the processor does not wait for it."""
+    return torch.tensor(numbers, dtype=like.dtype).to(like.device, non_blocking=True)
+
+
 def srgb_to_linear(rgb: Tensor) -> Tensor:
     """Linear light of sRGB's values, both in [0, 1], any shape."""
     return torch.where(rgb <= 0.04045, rgb / 12.92, ((rgb + 0.055) / 1.055).clamp(min=0) ** 2.4)
@@ -35,8 +41,8 @@ def lightness_of(luminance: Tensor) -> Tensor:
 
 def linear_to_lab(linear: Tensor) -> Tensor:
     """CIELAB of linear RGB: (N, 3, H, W) in [0, 1] → (N, 3, H, W), L in [0, 100], a and b in CIELAB units."""
-    xyz = torch.einsum("ij,njhw->nihw", linear.new_tensor(_RGB_TO_XYZ), linear)
-    x, y, z = _f(xyz / xyz.new_tensor(_WHITE).view(1, 3, 1, 1)).unbind(1)
+    xyz = torch.einsum("ij,njhw->nihw", sent(_RGB_TO_XYZ, linear), linear)
+    x, y, z = _f(xyz / sent(_WHITE, xyz).view(1, 3, 1, 1)).unbind(1)
     return torch.stack((116 * y - 16, 500 * (x - y), 200 * (y - z)), dim=1)
 
 
@@ -50,7 +56,7 @@ def lab_to_linear(lab: Tensor) -> Tensor:
     y = (lab[:, 0] + 16) / 116
     f = torch.stack((y + lab[:, 1] / 500, y, y - lab[:, 2] / 200), dim=1)
     xyz = torch.where(f > _KNEE, f**3, 3 * _KNEE**2 * (f - 4 / 29))
-    xyz = xyz * xyz.new_tensor(_WHITE).view(1, 3, 1, 1)
+    xyz = xyz * sent(_WHITE, xyz).view(1, 3, 1, 1)
     back = torch.linalg.inv(torch.tensor(_RGB_TO_XYZ, dtype=torch.float64)).to(xyz)
     return torch.einsum("ij,njhw->nihw", back, xyz)
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import torch
 from lightning_fabric import Fabric
-from torch import Tensor, nn
+from torch import distributed, nn
 from torch.optim import Adam, Optimizer
 
 from mhmd.historynet.backbone import Teacher, has_classifier, load_teacher, load_trunk, read_weights
@@ -86,6 +86,8 @@ class Learners:
 
 def new_learners(fabric: Fabric, config: TrainConfig, classes: Classes) -> Learners:
     """Networks with first weights that depend on the seed alone, and their Adams. Raises WeightsError (backbone)."""
+    if config.compile:
+        torch.compiler.reset()  # what an ablation's runs before have left counts towards torch's limit of variants
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(config.seed)
         generator, critic, ab_classifier = Generator(config, classes), Critic(config), AbClassifier(config, classes)
@@ -114,7 +116,8 @@ def _learner(fabric: Fabric, config: TrainConfig, module: nn.Module) -> Learner:
         eps=KERAS_ADAM_EPSILON,
         fused=fabric.device.type in ("cpu", "cuda"),
     )
-    forward = torch.compile(module) if config.compile else module
+    # each network sees one or two sizes of batch, over and over: code for just these is faster than code for any
+    forward = torch.compile(module, dynamic=False) if config.compile else module
     return Learner(module, forward, adam)
 
 
@@ -123,8 +126,9 @@ def mean_gradients(fabric: Fabric, module: nn.Module) -> None:
     if fabric.world_size == 1:
         return
     gradients = [weight.grad for weight in module.parameters() if weight.grad is not None]
-    flat = fabric.all_reduce(torch.cat([gradient.flatten() for gradient in gradients]), reduce_op="mean")
-    assert isinstance(flat, Tensor)
+    flat = torch.cat([gradient.flatten() for gradient in gradients])
+    distributed.all_reduce(flat)  # not Fabric's, which has the processor wait for all devices before
+    flat /= fabric.world_size
     for gradient, part in zip(gradients, torch.split(flat, [each.numel() for each in gradients]), strict=True):
         gradient.copy_(part.view_as(gradient))
 

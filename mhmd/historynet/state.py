@@ -14,20 +14,21 @@ from mhmd.historynet.checkpoint import About
 from mhmd.historynet.learners import Learner, Learners
 
 
-def save(run: Path, learners: Learners, about: About) -> None:
-    """Write what training needs to go on.
+def save(run: Path, learners: Learners, about: About, *, as_model: bool = False) -> None:
+    """Write what training needs to go on; and before, if asked to, the run's model, since this says that it is there.
 
     Raises RecipeError, and writes nothing, when a weight is not finite; StorageError when there is no room.
     """
     tensors = _tensors(learners)
     _require_finite(tensors, about.step)
+    if as_model:
+        save_model(run, learners, about)
     checkpoint.write(run / checkpoint.LAST, tensors, about)
 
 
 def save_model(run: Path, learners: Learners, about: About) -> Path:
     """Write the generator alone, averaged where it is, as the run's model, and give its path. Raises as `save` does."""
-    weights = learners.model().state_dict()
-    _require_finite(weights, about.step)
+    weights = require_finite_model(learners, about.step)
     checkpoint.write(run / checkpoint.MODEL, {f"generator.{name}": tensor for name, tensor in weights.items()}, about)
     return run / checkpoint.MODEL
 
@@ -41,6 +42,13 @@ def restore(run: Path, learners: Learners) -> None:
         _restore_moments(learner, _under(f"optimizer.{network}.", tensors), path)
     if learners.average is not None:
         checkpoint.load_into(learners.average.module, _under("average.", tensors), path)
+
+
+def require_finite_model(learners: Learners, step: int) -> dict[str, Tensor]:
+    """The weights of the run's model. Raises RecipeError when one is not finite."""
+    weights = learners.model().state_dict()
+    _require_finite(weights, step)
+    return weights
 
 
 def _require_finite(tensors: Mapping[str, Tensor], step: int) -> None:

@@ -119,7 +119,7 @@ def _critic_losses(
     with fabric.autocast():  # both in one pass: the critic has no batch norm
         scores = critic.forward(torch.cat((batch.lightness, batch.lightness)), torch.cat((true, made))).float()
     drawn = torch.Generator().manual_seed(random.Random(f"mix {config.seed} {batch.number}").getrandbits(62))
-    mix = torch.rand(count, generator=drawn).to(made.device)
+    mix = torch.rand(count, generator=drawn).to(made.device, non_blocking=True)
     # the module itself, in float32 or TF32: torch.compile refuses second derivatives, and bfloat16 would drown them
     penalty = gradient_penalty(critic.module, batch.lightness, true, made, mix)
     return penalty, wasserstein(scores[:count], scores[count:])

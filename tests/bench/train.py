@@ -139,6 +139,7 @@ def _on_a_gpu() -> None:
                 torch.backends.cudnn.allow_tf32 = True
             speeds.append(_gpu_speed(step, random_batch(config, device)))
             del step
+            torch.compiler.reset()
             torch.cuda.empty_cache()
         share = speeds[1] * GFLOP / 1000 / peak if peak else float("nan")
         rows.append((size, *speeds, speeds[1] / speeds[0], share))
@@ -146,8 +147,12 @@ def _on_a_gpu() -> None:
 
 
 def _gpu_speed(step: Callable[[Batch], None], batch: Batch) -> float:
-    for _ in range(5):
-        step(batch)
+    """Images a second; not a number where there is no room for the batch."""
+    try:
+        for _ in range(5):
+            step(batch)
+    except torch.cuda.OutOfMemoryError:
+        return float("nan")
     times = []
     for _ in range(5):
         torch.cuda.synchronize()

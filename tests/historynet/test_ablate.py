@@ -1,12 +1,13 @@
 from collections.abc import Callable
 from pathlib import Path
 from statistics import mean, stdev
+from typing import Any
 
 import pytest
 from typer.testing import CliRunner
 
 from mhmd.cli import app
-from mhmd.errors import RecipeError, UsageError
+from mhmd.errors import DatasetError, RecipeError, UsageError
 from mhmd.historynet.ablate import COLUMNS, MEASURES, ablate, parse_arm
 from mhmd.historynet.events import Event
 from mhmd.historynet.metrics import evaluate
@@ -58,3 +59,33 @@ def test_the_command_trains_all_variants(shards: str, tmp_path: Path) -> None:
     assert result.exit_code == 0, result.output
     assert all(f"{variant} seed 0 step 2" in result.output for variant in VARIANTS)
     assert len((tmp_path / "out" / "ablation.md").read_text().splitlines()) == 3 + len(VARIANTS)
+
+
+def test_what_would_fail_in_the_end_is_told_at_once(
+    shards: str, make_shards: Callable[..., str], tmp_path: Path
+) -> None:
+    def nothing(_: str) -> Callable[[Event], None]:
+        raise AssertionError("nothing is to be trained")
+
+    def tried(names: list[str], seeds: list[int], folder: str = shards, **knobs: Any) -> None:
+        arms = [parse_arm(name) for name in names]
+        ablate(folder, tmp_path, COMMON | knobs, arms, seeds, split="val", device="cpu", begin=nothing)
+
+    for names, seeds, message in ((["full"], [1, 0, 1], "--seed 1 is named twice"), (["full"] * 2, [0], "--arm full")):
+        with pytest.raises(UsageError, match=message):
+            tried(names, seeds)
+    with pytest.raises(DatasetError, match=r"val split of .* is empty"):
+        tried(["full"], [0], make_shards(val=0))
+    with pytest.raises(DatasetError, match="at least a batch, 64"):
+        tried(["full", "full:batch=64"], [0])
+
+
+def test_an_arm_whose_losses_break_does_not_end_the_others(shards: str, tmp_path: Path) -> None:
+    told: list[Event] = []
+    arms = [parse_arm("full:weight_ab=1e39"), parse_arm("full")]
+    rows = ablate(shards, tmp_path, COMMON, arms, [0], split="val", device="cpu", begin=lambda _: told.append)
+    assert [row[:3] for row in rows[1:2]] == [("full:weight_ab=1e39", "0", "–")]
+    assert rows[2][1] == "1"
+    assert any("left out: loss generator is inf" in event.text for event in told if event.kind == "warning")
+    with pytest.raises(RecipeError, match="losses of all runs broke"):
+        ablate(shards, tmp_path, COMMON, arms[:1], [0], split="val", device="cpu", begin=lambda _: told.append)

@@ -59,8 +59,24 @@ def test_files_that_are_no_checkpoints_are_told(tmp_path: Path) -> None:
         with pytest.raises(WeightsError, match="checkpoint of mhmd train"):
             load_generator(tmp_path / "other", CPU)
     save_file({"generator.x": torch.zeros(1)}, tmp_path / "foreign.safetensors")
-    with pytest.raises(WeightsError, match="something else; wanted historynet 2"):
+    with pytest.raises(WeightsError, match="something else; wanted historynet 3"):
         read_about(tmp_path / "foreign.safetensors")
+
+
+def test_bytes_that_were_not_written_are_told(saved: Path) -> None:
+    data = bytearray(saved.read_bytes())
+    metadata = data.index(b"step")
+    places = {data.index(b": 7", metadata) + 2: "metadata are damaged", len(data) - 9: "generator is not what was"}
+    for place, message in places.items():
+        flipped = data.copy()
+        flipped[place] ^= 1
+        saved.write_bytes(flipped)
+        with pytest.raises(WeightsError, match=message):
+            load_generator(saved, CPU)
+    last = saved.rename(saved.with_name(checkpoint.LAST))
+    last.write_bytes(data[:-5])
+    with pytest.raises(WeightsError, match="take this file away to train from the first step"):
+        checkpoint.read(last, "")
 
 
 def test_a_variant_that_is_not_known_is_told(saved: Path) -> None:

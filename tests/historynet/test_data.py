@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Callable
 from itertools import islice
 from pathlib import Path
+from typing import Any, ClassVar
 
 import numpy as np
 import pyarrow.parquet as pq
@@ -125,6 +126,36 @@ def test_remote_shards_are_read_as_local_ones(shards: str) -> None:
         memory.rm("/data", recursive=True)
 
 
+def test_a_shard_that_could_not_be_fetched_once_is_fetched_later(shards: str) -> None:
+    import fsspec
+    from fsspec.implementations.memory import MemoryFileSystem
+
+    failures = ["the net is gone"]
+
+    class Unsteady(MemoryFileSystem):
+        protocol = "unsteady"
+        store: ClassVar[dict[str, Any]] = {}  # Any: its files
+        pseudo_dirs: ClassVar[list[str]] = [""]
+
+        @classmethod
+        def _strip_protocol(cls, path: str) -> str:
+            return str(super()._strip_protocol(path.replace("unsteady://", "memory://")))
+
+        def get_file(self, rpath: str, lpath: str, *rest: Any, **more: Any) -> None:  # Any: whatever fsspec gives
+            if failures and rpath.endswith("train-000001.tar"):
+                raise ConnectionError(failures.pop())
+            super().get_file(rpath, lpath, *rest, **more)
+
+    fsspec.register_implementation("unsteady", Unsteady, clobber=True)
+    fsspec.filesystem("unsteady").put(f"{shards}/", "/data/", recursive=True)
+    damage = Damage(20, 0.5)
+    far = train_batches(open_dataset("unsteady://data"), config(), 0, CPU, workers=1, damage=damage)
+    drawn = Counter(keys(list(islice(far, 15))))
+    assert damage.count == 1
+    assert sum(drawn.values()) == 60
+    assert max(drawn.values()) <= 4  # of three epochs, and once in place of the one that was not read
+
+
 def test_a_folder_that_is_no_dataset_names_the_command_that_makes_one(make_shards: Make, tmp_path: Path) -> None:
     for missing in (tmp_path / "nowhere", tmp_path):
         with pytest.raises(DatasetError, match=r"is no dataset.*mhmd shard"):
@@ -145,7 +176,7 @@ def test_the_key_follows_what_is_in_the_dataset(shards: str, make_shards: Make) 
     folder = Path(make_shards())
     assert open_dataset(str(folder)).key == open_dataset(shards).key
     rows = pq.read_table(folder / "samples.parquet").to_pandas()
-    rows.loc[3, "label_id"] += 1
+    rows.loc[2, "label_id"] += 1
     rows.to_parquet(folder / "samples.parquet")
     assert open_dataset(str(folder)).key != open_dataset(shards).key
 
@@ -270,3 +301,45 @@ def test_another_sample_than_the_table_says_is_damage(make_shards: Make) -> None
     rows.to_parquet(folder / "samples.parquet")
     with pytest.raises(DatasetError, match=r"has film_train_0000000001 for film_train_0000000000"):
         list(split_batches(open_dataset(str(folder)), "train", 32, 2, CPU))
+
+
+@pytest.mark.parametrize(
+    ("column", "value", "message"),
+    [
+        ("label_id", 3, "label_id of film_train_0000000002 in .* is 3; wanted -1 to 2"),
+        ("label_id", -2, "is -2; wanted -1 to 2"),
+        ("garment_id", 1, "garment_id .* is 1; wanted -1 to 0"),
+        ("width", 0, "width .* is 0; wanted at least 1"),
+        ("offset", -512, "offset .* is -512; wanted at least 0"),
+        ("size_bytes", 0, "size_bytes .* is 0; wanted at least 1"),
+    ],
+)
+def test_numbers_that_no_sample_can_have_are_told(make_shards: Make, column: str, value: int, message: str) -> None:
+    folder = Path(make_shards(train=4, val=1))
+    rows = pq.read_table(folder / "samples.parquet").to_pandas()
+    rows.loc[2, column] = value
+    rows.to_parquet(folder / "samples.parquet")
+    with pytest.raises(DatasetError, match=message):
+        open_dataset(str(folder))
+
+
+def test_a_batch_of_which_nothing_can_be_read_is_of_others(make_shards: Make) -> None:
+    """Parts of one sample, as many devices have them: each damaged one is a part by itself."""
+    folder = make_shards()
+    for number in (5, 6):
+        spoil(folder, number)
+    dataset, damage = open_dataset(folder), Damage(20, 0.5)
+    knobs = {"batch": 4, "accumulate": 4, "framing": "squash"}
+    batches = list(islice(train_batches(dataset, config(**knobs), 0, CPU, damage=damage), 20))
+    counts = Counter(keys(batches))
+    assert sorted(counts.values()) in ([1] * 16 + [2, 2], [1] * 17 + [3])
+    assert damage.count >= 2
+    for batch in batches:  # picture, mask and label are of the sample that took the place
+        assert batch.mask is not None
+        number = int(batch.keys[0][-10:])
+        assert batch.labels[0, 0] == number % 4 - 1
+        assert (batch.mask == 2).float().mean().item() == pytest.approx((80 // 3 + 3 * (number % 7)) / 80, abs=0.02)
+    for number in range(20):
+        spoil(folder, number)
+    with pytest.raises(DatasetError, match="damaged samples, the last"):
+        list(islice(train_batches(dataset, config(**knobs), 0, CPU), 20))

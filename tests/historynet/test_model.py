@@ -188,3 +188,8 @@ def test_backbone_weights_that_do_not_fit_are_told(tmp_path: Path) -> None:
         read_weights(str(tmp_path / "text.safetensors"))
     with pytest.raises(WeightsError, match=r"other has no features\.0\.weight of shape \(8, 3, 3, 3\)"):
         load_trunk(Trunk(0.1, False), {"features.0.weight": torch.zeros(64, 3, 3, 3)}, "other")
+    whole = Trunk(0.1, False).state_dict()
+    name = "features.5.weight"
+    for spoilt in (whole[name].to(torch.int8), torch.full_like(whole[name], torch.inf)):
+        with pytest.raises(WeightsError, match=rf"{name} of other is .*; wanted finite floats"):
+            load_trunk(Trunk(0.1, False), whole | {name: spoilt}, "other")

@@ -30,7 +30,7 @@ def lines(run: Path) -> list[dict[str, float]]:
 
 
 def test_an_interrupted_run_goes_on_to_the_same_bits(shards: str, tmp_path: Path, tiny: Config) -> None:
-    config = tiny(steps=9, log_every=1, validate_every=4, checkpoint_every=5)
+    config = tiny(steps=9, log_every=2, validate_every=4, checkpoint_every=5)
     run_of(shards, tmp_path / "whole", config)
 
     def interrupt(event: Event) -> None:
@@ -77,7 +77,7 @@ def test_lines_after_the_last_checkpoint_are_forgotten(shards: str, tmp_path: Pa
         train(shards, tmp_path, config, device="cpu", report=fall)
     assert read_about(tmp_path / checkpoint.LAST).step == 4
     with (tmp_path / "metrics.jsonl").open("a") as file:
-        file.write('{"step": 6, "split"')
+        file.write('\0\0\0\n"text"\n{"split": 3}\n{"step": 6, "split"')  # as a power failure may leave it
     run_of(shards, tmp_path, config)
     assert [line["step"] for line in lines(tmp_path) if line["split"] == "train"] == [1, 2, 3, 4, 5, 6]
 
@@ -141,6 +141,49 @@ def test_a_run_that_breaks_keeps_its_last_good_checkpoint(shards: str, tmp_path:
     with pytest.raises(RecipeError, match=r"loss \w+ is (nan|inf|-inf) at step 4; .*the last good checkpoint is kept"):
         run_of(shards, tmp_path, config)
     assert last.read_bytes() == before
+
+
+def test_an_update_that_breaks_the_weights_is_told_before_they_are_validated(
+    shards: str, tmp_path: Path, tiny: Config
+) -> None:
+    config, last = tiny(checkpoint_every=3, validate_every=4), tmp_path / checkpoint.LAST
+
+    def interrupt(event: Event) -> None:
+        if event.kind == "step" and event.step == 3:
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    train(shards, tmp_path, config, device="cpu", report=interrupt)
+    about, tensors = checkpoint.read(last, "")
+    tensors["optimizer.generator.colour.ab.convolution.bias.exp_avg"][0] = float("nan")  # the next losses are finite
+    checkpoint.write(last, tensors, about)
+    before = last.read_bytes()
+    with pytest.raises(RecipeError, match=r"colour\.ab\.convolution\.bias is not finite at step 4"):
+        run_of(shards, tmp_path, config)
+    assert last.read_bytes() == before
+
+
+def test_a_run_that_says_it_is_done_has_its_model(
+    make_shards: Callable[..., str], tmp_path: Path, tiny: Config
+) -> None:
+    """Without validations the model is that of the last step: it is there before `last` says so."""
+    folder, run = make_shards(val=0), tmp_path / "run"
+    (in_the_way := run / f".{checkpoint.LAST}.tmp").mkdir(parents=True)
+    with pytest.raises((StorageError, OSError)):
+        run_of(folder, run, tiny(steps=2))
+    assert not (run / checkpoint.LAST).exists()
+    assert read_about(run / checkpoint.MODEL).step == 2
+    in_the_way.rmdir()
+    assert not run_of(folder, run, tiny(steps=2)).fresh
+
+
+def test_knobs_that_teach_nothing_may_change_on_the_way(shards: str, tmp_path: Path, tiny: Config) -> None:
+    def interrupt(event: Event) -> None:
+        if event.kind == "step" and event.step == 2:
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    train(shards, tmp_path, tiny(), device="cpu", report=interrupt)
+    others = tiny(max_damaged=0.5, log_every=1, checkpoint_every=2)
+    assert (run_of(shards, tmp_path, others).step, lines(tmp_path)[0]["step"]) == (6, 3)
 
 
 def test_no_room_for_a_checkpoint_is_told_and_the_one_before_kept(shards: str, tmp_path: Path, tiny: Config) -> None:

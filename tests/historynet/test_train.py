@@ -172,6 +172,22 @@ def test_an_empty_val_split_means_no_validation(make_shards: Callable[..., str],
     assert cv2.imread(str(tmp_path / "run" / "samples" / "step-000002.png")).shape == (4 * 32, 5 * 53, 3)
 
 
+@pytest.mark.parametrize("whole", [3, 0])
+def test_damaged_pictures_are_left_out_of_the_panel(
+    make_shards: Callable[..., str], tmp_path: Path, tiny: Config, whole: int
+) -> None:
+    folder, run = Path(make_shards(val=0)), tmp_path / "run"
+    first = folder / "train-000000.tar"
+    data = first.read_bytes()
+    for picture in range(whole, 8):
+        at = data.index(f"film_train_{picture:010d}.jpg".encode())
+        data = data[: at + 512] + bytes(64) + data[at + 576 :]
+    first.write_bytes(data)
+    run_of(str(folder), run, tiny(steps=1, max_damaged=0.5, log_every=1))
+    panels = [cv2.imread(str(path)).shape[0] for path in run.glob("samples/*.png")]
+    assert panels == ([whole * 32] if whole else [])
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("variant", "knobs"),

@@ -52,7 +52,7 @@ def test_steps_of_a_run() -> None:
         ({"weight_ab": 0, "weight_critic": 0}, "nothing would teach colour"),
         ({"variant": "classifier", "weight_parsing": 0.1}, "no parsing branch"),
         ({"batch": 10, "accumulate": 4}, "10 cannot be taken in 4"),
-        ({"batch": 4, "accumulate": 4}, "needs 2 samples at once"),
+        ({"batch": 4, "accumulate": 4, "size_px": 32}, "needs 2 samples at once"),
         ({"size_px": 100}, "size_px"),
         ({"weight_info": -1}, "weight_info"),
         ({"variant": "fullest"}, "variant"),
