@@ -7,11 +7,11 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from mhmd.dataset.published import refuse_foreign
-from mhmd.entries import FilmEntry, LabelEntry
+from mhmd.entries import FilmEntry, LabelEntry, LabelName, SplitEntry
 from mhmd.errors import MissingInput, UsageError
 from mhmd.execute import Watchdog
-from mhmd.make import Made, Report, make, out_of
-from mhmd.manifest.named import known_films, read_manifest
+from mhmd.make import Made, Report, add_check, make, out_of
+from mhmd.manifest.named import faults_of, read_manifest
 from mhmd.recipe import Recipe
 from mhmd.splits import SPLITS
 from mhmd.splits.deal import SplitConfig, deal, forced_splits, refuse_respelt
@@ -40,7 +40,7 @@ def build(
     from mhmd.storage import Storage
 
     where = replace(where, splits=where.splits or _splits_of(where.data))
-    _check_manifests(where.absolute())  # what is wrong with them is said before hours of work
+    _check_manifests(where.absolute(), to)  # what is wrong with them is said before hours of work
     if to == "shard":
         refuse_foreign(Storage(out_of(where.absolute())))
     films: tuple[str, ...] | None = None
@@ -70,13 +70,15 @@ def build(
             )
 
 
-def _check_manifests(where: Where) -> None:
-    from mhmd.labels.join import unknown_films
-    from mhmd.manifest.tabular import refuse
+def _check_manifests(where: Where, to: str) -> None:
+    """Raise ManifestError telling what is wrong with the manifests, as far as they tell it by themselves."""
     from mhmd.storage import Storage
 
-    labels = read_manifest(LabelEntry, where)
-    refuse(where.labels, unknown_films(labels, known_films(where, Storage(where.data))))
+    label = stage("label")
+    splits = {SplitEntry} if to == "shard" and Path(where.splits).exists() else set()
+    faults = faults_of({FilmEntry, LabelEntry, LabelName, *splits}, where)
+    add_check(faults, label, where, Storage(where.data), films=())
+    faults.refuse()
 
 
 def _splits_of(data: str) -> str:
@@ -109,15 +111,20 @@ def split(where: Where, config: SplitConfig) -> Dealt:
 
     The workspace says which titles share frames and which labels they have; without one (empty `data`), and for films
     that dedup has not seen, groups alone count, and the remark says so. Raises MissingInput when the workspace is not
-    there, ManifestError when titles that belong together are in several splits already; nothing is written then.
+    there, UsageError when both manifests are one file, ManifestError when titles that belong together are in several
+    splits already; nothing is written then.
     """
-    from mhmd.manifest.read import read_splits, write_splits
+    from mhmd.manifest.read import write_splits
 
     where = where.absolute()
+    there = Path(where.splits).exists()
+    faults_of({FilmEntry, SplitEntry} if there else {FilmEntry}, where).refuse()
     films = read_manifest(FilmEntry, where)
+    if there and Path(where.splits).samefile(where.films):
+        raise UsageError(f"--splits {where.splits} is the films manifest", wanted="a file of its own", do="name it")
     films = films.filter(films["exclude"].is_null())
     remark = blindness(where.data, films)
-    old = read_splits(where.splits) if Path(where.splits).exists() else None
+    old = read_manifest(SplitEntry, where) if there else None
     existing = {} if old is None else dict(zip(old["title"].to_pylist(), old["split"].to_pylist(), strict=True))
     refuse_respelt(films["title"].unique().to_pylist(), existing)
     labels = labels_of_titles(where.data, films)

@@ -12,7 +12,7 @@ import typer
 
 from mhmd.build import How, build
 from mhmd.commands import around, training
-from mhmd.commands.around import say_labels, say_template
+from mhmd.commands.around import say_labels, say_notes, say_template
 from mhmd.commands.options import with_knobs
 from mhmd.commands.parameters import (
     Data,
@@ -88,6 +88,7 @@ def _register(verb: AnyStage) -> None:
         if sheet is not None and not sheet.absolute().parent.is_dir():
             raise UsageError(f"--sheet {sheet}: no such folder", wanted="a folder that is there", do="make it first")
         with reporter(log) as shown:
+            say_notes(where, shown.say)
             watchdog = Watchdog(stall_s, memory_bytes)
             made = make(
                 verb,
@@ -164,6 +165,7 @@ def build_command(
     book = load_recipe(recipe)
     where = Where(data, out, films, labels, splits, book.taxonomy, device)
     with reporter(log) as shown:
+        say_notes(where, shown.say)
         how = How(on, workers, Watchdog(stall_s, memory_bytes))
         failed = _build(shown, lambda begin: build(book, where, how, to=to, limit=limit, begin=begin))
     _exit(failed)
@@ -183,7 +185,9 @@ def status_command(recipe: RecipeFile = None, data: Data = "data", films: Films 
     from mhmd.status import WORKSPACE_STAGES, findings, status
 
     book = load_recipe(recipe)
-    rows = status(book, Where(data, films=films, labels=labels, taxonomy=book.taxonomy))
+    where = Where(data, films=films, labels=labels, taxonomy=book.taxonomy)
+    say_notes(where)
+    rows = status(book, where)
     print_table(data, ("film", *WORKSPACE_STAGES), [(row.film_id, *row.states) for row in rows])
     for line in findings(data):
         typer.echo(line)
@@ -243,7 +247,7 @@ def main() -> None:
     try:
         app()
     except MhmdError as error:
-        typer.echo(f"error: {error}", err=True)
+        typer.echo("error: " + "\n".join(error.lines()), err=True)
         sys.exit(2 if isinstance(error, UsageError) else 1)
     except OSError as error:  # a place that cannot be read or written
         typer.echo(f"error: {error.strerror or error}: {error.filename or ''}", err=True)

@@ -22,7 +22,7 @@ class FilmEntry(Record):
     year: int | None = column("int32", "when it was made, 1870 to 2100", null=True, default=None)
     split: str | None = column("string", "train, val or test: forces the title's split", null=True, default=None)
     color_matrix: str | None = column(
-        "string", "bt601, bt709 or bt2020: overrides what the file says", null=True, default=None
+        "string", "bt601, bt709, bt2020 or smpte240m: overrides what the file says", null=True, default=None
     )
     rights: str | None = column("string", "under what terms you hold it, in your words", null=True, default=None)
     sha256: str | None = column("string", "content hash of the file, which is then verified", null=True, default=None)

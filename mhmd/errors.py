@@ -21,6 +21,10 @@ MhmdError                    says what was found, what was wanted, what to do
     └── WorkerDied           the child process ended without a word
 """
 
+from __future__ import annotations
+
+from collections.abc import Sequence
+
 
 class MhmdError(Exception):
     """An expected failure, told in one line."""
@@ -34,6 +38,10 @@ class MhmdError(Exception):
     def __str__(self) -> str:
         return f"{self.found}; wanted {self.wanted}; {self.do}"
 
+    def lines(self) -> list[str]:
+        """The same for a terminal."""
+        return [str(self)]
+
 
 class UsageError(MhmdError): ...
 
@@ -41,7 +49,17 @@ class UsageError(MhmdError): ...
 class MissingInput(MhmdError): ...
 
 
-class ManifestError(MhmdError): ...
+class ManifestError(MhmdError):
+    """Of manifests much may be wrong at once; `each` has the things one by one."""
+
+    def __init__(self, found: str, *, wanted: str, do: str, each: Sequence[str] = ()) -> None:
+        super().__init__(found, wanted=wanted, do=do)
+        self.each = each
+
+    def lines(self) -> list[str]:
+        if len(self.each) < 2:
+            return super().lines()
+        return [f"manifests are wrong; wanted {self.wanted}; {self.do}:", *(f"  {each}" for each in self.each)]
 
 
 class RecipeError(MhmdError): ...

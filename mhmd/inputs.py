@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 from mhmd.entries import FilmEntry, LabelEntry, SplitEntry
 from mhmd.errors import FilmMismatch, FilmMissing, MissingInput
-from mhmd.manifest.named import known_films, manifest_content, read_manifest
-from mhmd.manifest.tabular import ROW
+from mhmd.manifest.named import checked, known_films, manifest_content, read_manifest
+from mhmd.manifest.problems import ROW, Checked
 from mhmd.records import STORED, FilmHash, Record
 
 if TYPE_CHECKING:
@@ -84,17 +84,17 @@ class Inputs:
                 raise missing(record, film, self._where.data, f"has {found} in {field.name} where {field.type} belongs")
         return table
 
-    def manifest(self, record: type[Record]) -> pa.Table:
-        """All rows of a declared manifest, whatever the unit."""
+    def checked(self, record: type[Record]) -> Checked:
+        """All rows of a declared manifest, whatever the unit, and what is wrong with them."""
         assert record in self._stage.reads, f"{self._stage.name} does not declare {record.TABLE}"
-        return read_manifest(record, self._where)
+        return checked(record, self._where)
 
     def place(self, record: type[Record]) -> str:
         """What to call a manifest in messages: its path."""
         return {FilmEntry: self._where.films, LabelEntry: self._where.labels, SplitEntry: self._where.splits}[record]
 
-    def known_films(self) -> set[str]:
-        """The films of the films manifest and of the workspace, those that failed included."""
+    def known_films(self) -> set[str] | None:
+        """The films of the films manifest and of the workspace, those that failed too; None where that is wrong."""
         return known_films(self._where, self._storage)
 
     def bytes(self, ref: str) -> bytes:

@@ -9,15 +9,17 @@ from __future__ import annotations
 import importlib
 import os
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from mhmd.dataset.published import is_whole, refuse_foreign
 from mhmd.entries import FilmEntry
-from mhmd.errors import MissingInput, StorageError, UnitError, UsageError
+from mhmd.errors import ManifestError, MissingInput, StorageError, UnitError, UsageError
 from mhmd.execute import EXECUTORS, Flaw, Job, Outcome, Progress, Watchdog
 from mhmd.inputs import Inputs, table_path
-from mhmd.manifest.named import read_manifest
+from mhmd.manifest.named import checked, faults_of, known_films
+from mhmd.manifest.problems import Faults, refuse
 from mhmd.records import STORED, Failure, Record
 from mhmd.sink import Sink, StoredProgress
 from mhmd.stage import CORPUS, AnyStage, Where
@@ -90,6 +92,7 @@ def make(
         raise UsageError(f"--on {on}", wanted=f"one of {', '.join(EXECUTORS)}", do="name one of them")
     where = where.absolute()
     storage = Storage(where.data)
+    _refuse_unsound(stage, where, storage)
     films = films_of(stage, where, storage, only)[: limit or None]
     if stage.scope == "dataset":
         refuse_foreign(out := Storage(out_of(where)))
@@ -104,7 +107,7 @@ def make(
             if unit in failed_before:
                 _record(storage, stage.name, outcomes[unit])
     stale = [unit for unit in units if unit not in outcomes]
-    stage.check(Inputs(stage, where, storage, CORPUS, stale if stage.scope == "film" else films))
+    refuse(stage.check(Inputs(stage, where, storage, CORPUS, stale if stage.scope == "film" else films)))
     report(Started(len(stale), stage.notice(config) if stale else ""))
     gpus = _gpus(stage, where) if stale and on != "ray" else ()
     wants_gpu = stage.gpus > 0 and where.device in ("auto", "cuda")
@@ -115,6 +118,31 @@ def make(
             outcomes[event.unit] = event
         report(event)
     return Made(stage.name, films, tuple(outcomes[unit] for unit in units))
+
+
+def _refuse_unsound(stage: AnyStage, where: Where, storage: Storage) -> None:
+    """Raise ManifestError telling everything that is wrong with the manifests which a stage reads.
+
+    Once anything is wrong with them in themselves, what `stage.check` finds beside it is told with it.
+    """
+    faults = faults_of({FilmEntry, *stage.reads}, where)
+    if faults:
+        add_check(faults, stage, where, storage, _readable_films(stage, where, storage))
+        faults.refuse()
+
+
+def add_check(faults: Faults, stage: AnyStage, where: Where, storage: Storage, films: Sequence[str]) -> None:
+    """Take what `stage.check` finds, as far as the manifests can be read."""
+    with suppress(ManifestError):
+        faults.add(stage.check(Inputs(stage, where, storage, CORPUS, films)))
+
+
+def _readable_films(stage: AnyStage, where: Where, storage: Storage) -> tuple[str, ...]:
+    """The films that a stage works on, as far as that can be told."""
+    named = where if known_films(where, storage) is not None else replace(where, films="")
+    with suppress(MissingInput, UsageError):
+        return films_of(stage, named, storage)
+    return ()
 
 
 def make_unit(job: Job, unit: str, progress: StoredProgress) -> Outcome:
@@ -220,11 +248,10 @@ def films_of(stage: AnyStage, where: Where, storage: Storage, only: Sequence[str
 
 
 def worked_on(where: Where) -> set[str]:
-    """The films of the films manifest that it does not exclude."""
-    rows = read_manifest(FilmEntry, where)
-    return {
-        film for film, why in zip(*(rows[name].to_pylist() for name in ("film_id", "exclude")), strict=True) if not why
-    }
+    """The films of the films manifest that it does not exclude, whatever is wrong with its rows."""
+    rows = checked(FilmEntry, where).table
+    named = zip(*(rows[name].to_pylist() for name in ("film_id", "exclude")), strict=True)
+    return {film for film, why in named if film and not why}
 
 
 def _failed(storage: Storage, stage: str) -> set[str]:

@@ -5,7 +5,7 @@ A stage knows no path, no cluster and no clock. `mhmd.make` decides what is stal
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar
@@ -15,6 +15,7 @@ from mhmd.records import Record
 
 if TYPE_CHECKING:
     from mhmd.inputs import Inputs
+    from mhmd.manifest.problems import Problem
 
 C = TypeVar("C", bound=Config)
 S = TypeVar("S")
@@ -31,10 +32,10 @@ class Stage(Generic[C, S]):
     """One stage.
 
     `reads` are stored tables and manifests; the first stored one tells which films there are. Of `writes` the last
-    is the one that says done. `check` is asked once, before any stale unit is made, about all their films, and raises
-    what is wrong with what they share. `film` says that the film's file is read, `bytes_to` names the folder of the
-    tars. `gpus` is how many a unit takes where there are some, `notice` what must be said before anything runs, if
-    anything. A change of what `run` would write for the same input must raise `version`.
+    is the one that says done. `check` is asked once, before any stale unit is made, about all their films, and gives
+    what is wrong with the manifests that they share, by file. `film` says that the film's file is read, `bytes_to`
+    names the folder of the tars. `gpus` is how many a unit takes where there are some, `notice` what must be said
+    before anything runs, if anything. A change of what `run` would write for the same input must raise `version`.
     """
 
     name: str
@@ -46,7 +47,7 @@ class Stage(Generic[C, S]):
     run: Callable[[Inputs, C, S], None]
     film: bool = False
     bytes_to: str = ""
-    check: Callable[[Inputs], None] = lambda _: None
+    check: Callable[[Inputs], Mapping[str, Sequence[Problem]]] = lambda _: {}
     gpus: int = 0
     notice: Callable[[C], str] = lambda _: ""
 

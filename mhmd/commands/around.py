@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -36,11 +37,15 @@ def _split(
 ) -> None:
     """Make or extend the splits manifest: titles that are there stay, titles that belong together stay together."""
     config = load_recipe(recipe).knobs("split", SplitConfig, options)
-    dealt = deal_splits(Where(data, films=films, splits=splits), config)
+    where = Where(data, films=films, splits=splits)
+    say_notes(where)
+    dealt = deal_splits(where, config)
     if dealt.remark:
         typer.echo(dealt.remark)
     print_table(splits, ("title", "split"), list(dealt.split_of.items()))
-    print_table(f"with the labels that {data} has", ("split", "titles", "labels"), dealt.coverage())
+    print_table(
+        f"with the labels that {data} has" if data else "how many", ("split", "titles", "labels"), dealt.coverage()
+    )
 
 
 def check_command(
@@ -69,6 +74,7 @@ def check_command(
         if splits:
             where = Where(data, films=films, splits=dealt or str(Path(data) / "splits.parquet"))
             config = load_recipe(recipe).knobs("split", SplitConfig)
+            say_notes(where if out is None else replace(where, splits=""), shown.say)
             problems, remark = leaks(out, where, radius, config, shown.bar("check"))
         else:
             problems = check(str(out), fast=fast, readers=readers, progress=shown.bar("check"))
@@ -87,13 +93,12 @@ def manifest_command(
 ) -> None:
     """Check a manifest and convert it, CSV as spreadsheets write it to Parquet for instance."""
     from mhmd.manifest.convert import convert
-    from mhmd.manifest.delimited import guessed_encoding
 
     verb = "replaced" if target.exists() else "wrote"
-    kind, rows = convert(source, target, taxonomy)
+    kind, rows, note = convert(source, target, taxonomy)
     typer.echo(f"{verb} {target}: {kind}, {rows} rows")
-    if encoding := guessed_encoding(source):
-        typer.echo(f"{source} is not UTF-8 and was taken for {encoding}: look whether its letters are right")
+    if note:
+        typer.echo(note)
 
 
 def clean_command(
@@ -104,7 +109,9 @@ def clean_command(
     """Remove tables of excluded films, and tars of pictures and masks that no table points into; lists them first."""
     from mhmd.clean import clean, waste
 
-    found = waste(Where(data, films=films))
+    where = Where(data, films=films)
+    say_notes(where)
+    found = waste(where)
     for each in found:
         typer.echo(f"{each.name}  {each.size_bytes / 1e6:.1f} MB  {each.why}")
     if yes:
@@ -139,10 +146,19 @@ def import_command(
         raise typer.Exit(1)
 
 
+def say_notes(where: Where, say: Callable[[str], None] = typer.echo) -> None:
+    """Say what had to be guessed of the manifests."""
+    from mhmd.manifest.named import notes_of
+
+    for note in notes_of(where):
+        say(note)
+
+
 def say_template(where: Where, target: Path, only: Sequence[str] | None, limit: int) -> None:
     """Write a labels manifest to fill in, and say which files it wrote."""
     from mhmd.labels.template import write_template
 
+    say_notes(where)
     for path in write_template(where, target, only, limit):
         typer.echo(f"wrote {path}")
 

@@ -7,13 +7,15 @@ differ by less than float64 can tell count as equal. A range taken from `time_s`
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Set
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from mhmd.labels.rows import Extent, Rows, contradicting, differs
-from mhmd.manifest.tabular import PROBLEMS_TOLD, Problem, flag, mask
-from mhmd.taxonomy import ATTRIBUTES, Taxonomy
+from mhmd.labels.combine import label_ids, names_of, unfit, unfit_between
+from mhmd.labels.paint import Paint, expanded
+from mhmd.labels.rows import Extent, Rows, contradicting
+from mhmd.manifest.problems import Problem, flag, further, mask
+from mhmd.taxonomy import Taxonomy
 
 if TYPE_CHECKING:
     import numpy as np
@@ -28,9 +30,6 @@ SOURCES = ("film", "range", "frame")
 
 END_SLACK_S = 0.05
 """A range may end so much after its film does: who rounds a film's length to tenths means its end."""
-
-PAIRS = 1 << 22
-"""So many pairs of a row and a frame that it speaks of are in memory at once."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -49,79 +48,50 @@ class Joined:
     problems: tuple[Problem, ...]
 
 
-class Paint:
-    """The rows that give each frame each attribute (3, frames), -1 = none, for rows of one level after the other."""
-
-    def __init__(self, rows: Rows, frames: int, taxonomy: Taxonomy) -> None:
-        import numpy as np
-
-        self.winner = np.full((len(ATTRIBUTES), frames), -1, np.int64)
-        self.confidence = np.full((len(ATTRIBUTES), frames), np.nan)
-        self.problems: set[Problem] = set()
-        self._rows = rows
-        self._taxonomy = taxonomy
-
-    def level(self, pairs: Iterator[tuple[Indices, Indices]]) -> None:
-        """Lay rows over what is there. `pairs` are indices of rows and of the frames that they speak of."""
-        import numpy as np
-
-        winner, confidence = np.full_like(self.winner, -1), np.full_like(self.confidence, np.nan)
-        for row, frame in pairs:
-            for attribute, names in enumerate(self._rows.names):
-                given = names[row] >= 0
-                self._lay(attribute, row[given], frame[given], winner[attribute], confidence[attribute])
-        over = winner >= 0
-        self.winner[over], self.confidence[over] = winner[over], confidence[over]
-
-    def _lay(self, attribute: int, row: Indices, frame: Indices, winner: Indices, confidence: Seconds) -> None:
-        import numpy as np
-
-        names = self._rows.names[attribute]
-        before = winner[frame]
-        self._contradict(attribute, before, row, (before >= 0) & (names[before] != names[row]))
-        winner[frame] = row
-        last = winner[frame]  # where a frame stands more than once in these pairs
-        self._contradict(attribute, last, row, names[last] != names[row])
-        np.fmin.at(confidence, frame, self._rows.confidence[row])
-
-    def _contradict(self, attribute: int, one: Indices, other: Indices, torn: NDArray[np.bool_]) -> None:
-        import numpy as np
-
-        if not torn.any():
-            return
-        numbers = self._rows.number
-        pair = np.stack([one[torn], other[torn]])
-        ordered = np.take_along_axis(pair, np.argsort(numbers[pair], axis=0), axis=0)
-        for first, second in np.unique(ordered, axis=1).T[: PROBLEMS_TOLD + 1].tolist():
-            self.problems.add(differs(self._rows, attribute, second, first, self._taxonomy))
-
-
-def join(frames: pa.Table, entries: pa.Table, taxonomy: Taxonomy, extent: Extent | None = None) -> Joined:
+def join(
+    frames: pa.Table,
+    entries: pa.Table,
+    taxonomy: Taxonomy,
+    extent: Extent | None = None,
+    problems: Iterable[Problem] = (),
+) -> Joined:
     """The labels of one film's frames (columns shot, time_s, and frame_id where rows name frames).
 
-    `entries` are the film's rows of the labels manifest. A row that names a shot and a range holds where both do.
-    Without an extent, no range and no shot is beyond the film.
+    `entries` are the film's rows of the labels manifest, `problems` those of the rows in themselves: nothing is
+    concluded from them, and they are not told again. A row that names a shot and a range holds where both do. Without
+    an extent, no range and no shot is beyond the film.
     """
     import numpy as np
 
-    rows = Rows(entries, taxonomy)
+    rows = Rows(entries, taxonomy, problems)
     paint = Paint(rows, len(frames), taxonomy)
-    found = [*_beyond(rows, extent), *_unknown(frames, rows)]
-    torn = contradicting(rows, extent, taxonomy)
     film, every = np.flatnonzero(rows.level == 0), np.arange(len(frames))
     paint.level((np.full(len(frames), row), every) for row in film)
     paint.level(_ranged(frames, rows))
     paint.level(_single(frames, rows))
-    names = np.take_along_axis(np.append(rows.names, np.full((len(ATTRIBUTES), 1), -1), axis=1), paint.winner, axis=1)
+    names = names_of(paint.winner, rows)
     levels = np.append(rows.level, -1)[paint.winner].max(axis=0, initial=-1)
-    label_id, unlabelled = _label_ids(names, paint.winner, rows, taxonomy)
-    told = {(problem.row, problem.column) for problem in torn}
-    torn += [problem for problem in paint.problems if (problem.row, problem.column) not in told]
-    problems = tuple(sorted({*found, *torn, *unlabelled}))
-    return Joined(names, label_id, levels, np.fmin.reduce(paint.confidence, axis=0), problems)
+    label_id = label_ids(names, taxonomy)
+    found = further((), [*_beyond(rows, extent), *_unknown(frames, rows), *contradicting(rows, extent, taxonomy)])
+    found = further(found, paint.problems)
+    found = further(found, unfit(paint.winner, names, rows, taxonomy))
+    found = further(found, unfit_between(rows, frames["time_s"].to_numpy(), extent, taxonomy))
+    confidence = np.fmin.reduce(paint.confidence, axis=0)
+    return Joined(names, label_id, levels, confidence, tuple(sorted(found)))
 
 
-def unknown_films(entries: pa.Table, known: set[str]) -> list[Problem]:
+def alone(entries: pa.Table, taxonomy: Taxonomy, problems: Iterable[Problem] = ()) -> list[Problem]:
+    """What is wrong with a film's rows beside each other, whatever its frames and its length are."""
+    import numpy as np
+
+    rows = Rows(entries, taxonomy, problems)
+    for row in np.flatnonzero(rows.level == 2).tolist():
+        rows.cover(row)
+    found = contradicting(rows, None, taxonomy)
+    return [*further(found, unfit_between(rows, np.empty(0), None, taxonomy))]
+
+
+def unknown_films(entries: pa.Table, known: Set[str]) -> list[Problem]:
     """Rows of the labels manifest whose film nothing knows."""
     import pyarrow as pa
     import pyarrow.compute as pc
@@ -153,21 +123,6 @@ def _ranged(frames: pa.Table, rows: Rows) -> Iterator[tuple[Indices, Indices]]:
             yield row[held], in_shots[frame[held]]
 
 
-def expanded(rows: Indices, first: Indices, after: Indices, most: int = PAIRS) -> Iterator[tuple[Indices, Indices]]:
-    """Each row with all numbers of its half-open interval; so many pairs at once at most, or one row's."""
-    import numpy as np
-
-    counts = np.maximum(after - first, 0)
-    total = np.cumsum(counts)
-    start = 0
-    while start < len(rows):
-        end = max(start + 1, int(np.searchsorted(total, (total[start - 1] if start else 0) + most, side="right")))
-        some = counts[start:end]
-        within = np.arange(some.sum()) - np.repeat(np.cumsum(some) - some, some)
-        yield np.repeat(rows[start:end], some), np.repeat(first[start:end], some) + within
-        start = end
-
-
 def _single(frames: pa.Table, rows: Rows) -> Iterator[tuple[Indices, Indices]]:
     """Pairs of the rows that speak of one frame, and this."""
     import numpy as np
@@ -195,16 +150,17 @@ def _beyond(rows: Rows, extent: Extent | None) -> Iterator[Problem]:
     if extent is None:
         return
     end = f"is beyond the film's end at {extent.duration_s:.3f} s"
+    placed = rows.level >= 0
     for name, over, how in (
         ("start_s", rows.start_s >= extent.duration_s, end),
         ("end_s", rows.end_s > extent.duration_s + END_SLACK_S, end),
         ("shot", rows.shot >= extent.shots, f"is none of the film's {extent.shots} shots, which count from 0"),
     ):
-        for row in np.flatnonzero(over)[: PROBLEMS_TOLD + 1]:
+        for row in np.flatnonzero(over & placed):
             yield Problem(int(rows.number[row]), name, f"{getattr(rows, name)[row]:.12g} {how}")
-    for row in np.flatnonzero(~np.isnan(rows.shot) & ~np.isnan(rows.start_s)):
+    for row in np.flatnonzero(placed & ~np.isnan(rows.shot) & ~np.isnan(rows.start_s)):
         shot = int(rows.shot[row])
-        if shot < len(extent.bounds):
+        if 0 <= shot < len(extent.bounds):
             start_s, end_s = extent.bounds[shot]
             if rows.end_s[row] <= start_s or rows.start_s[row] >= end_s:
                 what = f"{shot} lies at {start_s:.3f} to {end_s:.3f} s, outside the row's range"
@@ -217,34 +173,6 @@ def _unknown(frames: pa.Table, rows: Rows) -> Iterator[Problem]:
 
     if (rows.level == 2).any():
         lost = (rows.level == 2) & (_index_of(frames, rows) < 0)
-        for row in np.flatnonzero(lost)[: PROBLEMS_TOLD + 1]:
+        for row in np.flatnonzero(lost):
             what = f"{rows.frame_id[row].as_py()!r} is not among the film's stored frames"
             yield Problem(int(rows.number[row]), "frame_id", what)
-
-
-def _label_ids(names: Indices, winner: Indices, rows: Rows, taxonomy: Taxonomy) -> tuple[Indices, list[Problem]]:
-    """Label of each frame, -1 where a name is missing; and the rows that together give names of no label."""
-    import numpy as np
-
-    sizes = [len(taxonomy.names(attribute)) for attribute in ATTRIBUTES]
-    table = np.full(sizes, -1, np.int64)
-    fits = np.zeros([size + 1 for size in sizes], bool)  # the last place of each stands for a name that is missing
-    for label in taxonomy.labels:
-        ids = tuple(taxonomy.attribute_id(each, getattr(label, each)) for each in ATTRIBUTES)
-        table[ids] = label.label_id
-        fits[np.ix_(*([each, -1] for each in ids))] = True
-    complete = (names >= 0).all(axis=0)
-    label_id = np.where(complete, table[tuple(names)], -1)
-    problems = []
-    strange = np.unique(winner[:, ~fits[tuple(names)]], axis=1)
-    for trio in strange.T[: PROBLEMS_TOLD + 1]:
-        culprits = sorted({int(rows.number[row]) for row in trio if row >= 0})
-        given = [
-            taxonomy.names(each)[rows.names[at, trio[at]]] if trio[at] >= 0 else None
-            for at, each in enumerate(ATTRIBUTES)
-        ]
-        beside = f"; it comes together with row {' and '.join(map(str, culprits[:-1]))}" if culprits[:-1] else ""
-        problems.append(
-            Problem(culprits[-1], "garment" if given[-1] else "nationality", f"{taxonomy.no_label(*given)}{beside}")
-        )
-    return label_id, problems

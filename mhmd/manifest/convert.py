@@ -8,45 +8,58 @@ from typing import TYPE_CHECKING
 
 from mhmd.entries import MANIFESTS, FilmEntry, LabelEntry, LabelName, SplitEntry
 from mhmd.errors import ManifestError, UsageError
-from mhmd.manifest.tabular import ROW, load
+from mhmd.manifest.problems import ROW
+from mhmd.manifest.tabular import load
 from mhmd.records import Record, columns_of
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
+    from mhmd.manifest.problems import Checked
 
-def convert(source: Path, target: Path, taxonomy: str = "") -> tuple[str, int]:
-    """Write a films, labels or splits manifest, or a taxonomy, as Parquet or CSV; what it is, and how many rows.
+
+def convert(source: Path, target: Path, taxonomy: str = "") -> tuple[str, int, str]:
+    """Write a films, labels or splits manifest, or a taxonomy, as Parquet or CSV; what it is, how many rows, a note.
 
     Relative paths of films go on meaning the same files: they stay relative where the target's folder holds them. An
     empty taxonomy is that of MHMD. Rows of labels that nobody filled stay. An older manifest of the same kind is
     replaced. Raises UsageError when the target is the source or something else, ManifestError when the source is no
-    manifest or anything in it is wrong; nothing is written then.
+    manifest or anything in it is wrong, rows of labels that contradict each other included; nothing is written then.
     """
-    from mhmd.manifest.read import read_films, read_labels, read_splits, read_taxonomy, write_manifest
-    from mhmd.resources import resource
+    from mhmd.manifest.read import write_manifest
 
     record = kind_of(source)
     _refuse_target(source, target, record)
+    checked = _checked(source, record, taxonomy)
+    table = checked.whole().drop_columns([ROW])
     if record is FilmEntry:
-        table = _portable(read_films(source), target.absolute().parent)
-    elif record is LabelEntry:
-        names = read_taxonomy(taxonomy or resource("manifests/labels.parquet"))
-        table = read_labels(source, names, unfilled=True)
-        table = table.drop_columns([ROW])
-    else:
-        table = {SplitEntry: read_splits, LabelName: read_taxonomy}[record](source)
+        table = _portable(table, target.absolute().parent)
     empty = [
         column.name for column in columns_of(record) if column.null and table[column.name].null_count == len(table)
     ]
     write_manifest(target, table.drop_columns(empty))
-    return record.TABLE, len(table)
+    return record.TABLE, len(table), checked.note
+
+
+def _checked(source: Path, record: type[Record], taxonomy: str) -> Checked:
+    """The manifest with all that is wrong with it, as far as it tells by itself."""
+    from mhmd.labels.films import contradictions
+    from mhmd.manifest.labelled import check_labels
+    from mhmd.manifest.read import check_films, check_splits, check_taxonomy, read_taxonomy
+    from mhmd.resources import resource
+    from mhmd.taxonomy import Taxonomy
+
+    if record is LabelEntry:
+        names = read_taxonomy(taxonomy or resource("manifests/labels.parquet"))
+        checked = check_labels(source, names, unfilled=True)
+        return checked.also(contradictions(checked, Taxonomy.of(names)))
+    return {FilmEntry: check_films, SplitEntry: check_splits, LabelName: check_taxonomy}[record](source)
 
 
 def kind_of(path: Path) -> type[Record]:
     """Which manifest a file is, by its columns. Raises ManifestError when it is none, or cannot be read."""
     known = {column.name for record in MANIFESTS for column in columns_of(record)}
-    names = set(load(path, known)[0].column_names)
+    names = set(load(path, known).table.column_names)
     for record, telling in (
         (LabelName, {"label_id", "era", "nationality", "garment"}),
         (FilmEntry, {"film_id", "path"}),

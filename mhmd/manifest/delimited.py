@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 SEPARATORS = (",", ";", "\t")
+_NAMES = {";": "semicolons", "\t": "tabs"}
+"""What is told when it was guessed."""
+
 HEADER_ROW = 1
 """Rows are numbered as a spreadsheet shows them: the header is row 1, the first row of values row 2."""
 
@@ -34,15 +37,15 @@ _FOREIGN = re.compile("[\x80-\uffff]{3}")
 
 @dataclass(frozen=True, slots=True)
 class Delimited:
-    """The cells of a CSV file: columns of text, empty cells null; the number of each row; separator and encoding.
+    """The cells of a CSV file: columns of text, empty cells null; the number of each row; the separator.
 
-    `encoding` is empty where nothing had to be guessed.
+    `note` tells what was guessed, empty for commas in UTF-8 and where the file says so itself.
     """
 
     table: pa.Table
     rows: Sequence[int]
     separator: str
-    encoding: str
+    note: str
 
 
 def read_delimited(path: Path, known: Collection[str]) -> Delimited:
@@ -82,7 +85,15 @@ def read_delimited(path: Path, known: Collection[str]) -> Delimited:
     named = {place: name for place, name in enumerate(header) if name.strip()}
     arrays = [pa.array([cell or None for cell in columns[place]], pa.string()) for place in named]
     table = pa.Table.from_arrays(arrays, names=[*named.values()])
-    return Delimited(table, [number for number, _ in numbered], separator, encoding)
+    note = _note(path, encoding, "" if hint else separator)
+    return Delimited(table, [number for number, _ in numbered], separator, note)
+
+
+def _note(path: Path, encoding: str, separator: str) -> str:
+    """What was guessed, in a line; empty where nothing was."""
+    read = f"read with {_NAMES[separator]} between cells" if separator in _NAMES else ""
+    taken = f"not UTF-8, taken for {encoding}: look whether its letters are right" if encoding else ""
+    return f"{path}: {'; '.join(filter(None, [read, taken]))}" if read or taken else ""
 
 
 def _says(cells: Iterable[str]) -> bool:
@@ -101,21 +112,26 @@ def encode_delimited(table: pa.Table) -> bytes:
     return text.encode("utf-8" if text.isascii() else "utf-8-sig")
 
 
-def guessed_encoding(path: Path) -> str:
-    """The encoding that a CSV file of letters beyond ASCII is taken to have; empty where it says so itself."""
-    return _decoded(path)[1] if path.suffix in (".csv", ".tsv") else ""
-
-
 def _decoded(path: Path) -> tuple[str, str]:
+    """The text of a file, and its encoding where that had to be guessed."""
     data = path.read_bytes()
     coding = next((name for bom, name in _BOMS.items() if data.startswith(bom)), "")
-    if not coding and b"\0" in data[:1000]:
-        coding = "utf-16-be" if data.startswith(b"\0") else "utf-16-le"
+    guessed = ""
+    if not coding and b"\0" in data[:2]:
+        coding, guessed = ("utf-16-be" if data.startswith(b"\0") else "utf-16-le"), "UTF-16"
     try:
-        return data.decode(coding or "utf-8"), ""
+        text = data.decode(coding or "utf-8")
     except UnicodeDecodeError as error:
         if coding:
             raise _refused(path, f"it is no {coding}: {error.reason}") from None
+        text, guessed = _western(path, data), "Windows-1252"
+    if "\0" in text:
+        raise _refused(path, "it has zero bytes where text belongs; its encoding cannot be told")
+    return text, guessed
+
+
+def _western(path: Path, data: bytes) -> str:
+    """Text in Windows-1252. Raises ManifestError when it does not look like it."""
     try:
         text = data.decode("cp1252")
     except UnicodeDecodeError:
@@ -123,7 +139,7 @@ def _decoded(path: Path) -> tuple[str, str]:
     if not text or (foreign := _FOREIGN.search(text)):
         row = text[: foreign.start()].count("\n") + 1 if text and foreign else 1
         raise _refused(path, f"line {row} is neither UTF-8 nor Windows-1252; its encoding cannot be told")
-    return text, "Windows-1252"
+    return text
 
 
 def _separator(text: str, known: Collection[str]) -> str:

@@ -26,6 +26,7 @@ BATCH = 128
 """Pictures read and measured at once."""
 
 PROBLEMS_TOLD = 50
+JPEG = b"\xff\xd8"
 
 Progress = Callable[[int, int, str], None]
 
@@ -261,10 +262,14 @@ def _read(source: Original) -> Read | str:
     name = f"{source.path.parent.name}/{source.path.name}"
     try:
         jpeg = source.path.read_bytes()
+        if not jpeg.startswith(JPEG):  # its bytes are kept under that name
+            return f"{name}: {len(jpeg)} bytes that are no JPEG"
         rgb = decode_jpeg(jpeg)
         classes = cihp.classes_of(source.mask.read_bytes())
     except PictureError as error:
         return f"{name}: {error.found}; wanted {error.wanted}"
+    except OSError as error:
+        return f"{name}: {Path(error.filename or source.path).name} cannot be read: {error.strerror}"
     if classes.mask.shape != rgb.shape[:2]:
         return f"{name}: is {rgb.shape[:2]}, and its mask {classes.mask.shape}"
     row = mask_row("", "", cihp.VOCABULARY, classes.mask, classes.sure)

@@ -59,7 +59,7 @@ def find(folder: Path, title: str = "") -> Found:
         raise UsageError(f"--title {title}: {error}", wanted="a regular expression", do="mend it") from None
     if pattern is not None and not pattern.groups:
         raise UsageError(f"--title {title} has no group", wanted="one, in parentheses, for the title", do="add it")
-    masked = [path.with_name(path.name.removesuffix("_seg")) for path in folder.glob("*?_seg") if path.is_dir()]
+    masked = [path.with_name(path.name.removesuffix("_seg")) for path in folder.glob("[!.]*_seg") if path.is_dir()]
     sets = sorted({path.parent for path in folder.glob(f"*/{SIGNS}")} | {path for path in masked if path.is_dir()})
     if not sets:
         raise DatasetError(
@@ -101,10 +101,11 @@ def find(folder: Path, title: str = "") -> Found:
 
 
 def _pictures(folder: Path) -> dict[str, Path]:
-    """The JPEGs of a folder by name."""
+    """The JPEGs of a folder by name, but hidden ones, which are leavings of other systems."""
     if not folder.is_dir():
         return {}
-    return {path.name: path for path in sorted(folder.iterdir()) if path.suffix.casefold() in SUFFIXES}
+    named = [path for path in sorted(folder.iterdir()) if path.suffix.casefold() in SUFFIXES]
+    return {path.name: path for path in named if not path.name.startswith(".") and not path.is_dir()}
 
 
 def _signs(path: Path, problems: list[str]) -> dict[str, int]:
@@ -139,7 +140,8 @@ def label_order(found: Found, table: Path | None, taxonomy: Taxonomy) -> tuple[d
     that a complete copy tells its order itself. Raises ManifestError for a table that is wrong.
     """
     if table is not None:
-        return _order_of(table, taxonomy), f"labels are by {table}"
+        order, note = _order_of(table, taxonomy)
+        return order, "; ".join(filter(None, [f"labels are by {table}", note]))
     counts = Counter(
         picture.index for pictures in found.pictures.values() for picture in pictures if picture.index >= 0
     )
@@ -151,27 +153,31 @@ def label_order(found: Found, table: Path | None, taxonomy: Taxonomy) -> tuple[d
     return {}, f"no labels: the order of their vectors is not known; name it with --labels. Pictures by index: {told}"
 
 
-def _order_of(path: Path, taxonomy: Taxonomy) -> dict[int, int]:
+def _order_of(path: Path, taxonomy: Taxonomy) -> tuple[dict[int, int], str]:
+    """Index → label_id by a table, and what was guessed of it."""
     from mhmd.entries import IndexEntry
-    from mhmd.manifest.tabular import Problem, numbers_of, read_rows, refuse
+    from mhmd.manifest.problems import ROW, Problem
+    from mhmd.manifest.tabular import read_rows
 
-    rows, problems = read_rows(path, IndexEntry)
-    refuse(path, problems)
+    checked = read_rows(path, IndexEntry)
     order: dict[int, int] = {}
+    found: list[Problem] = []
     for row, index, label_id in zip(
-        numbers_of(rows).tolist(), rows["index"].to_pylist(), rows["label_id"].to_pylist(), strict=True
+        *(checked.table[name].to_pylist() for name in (ROW, "index", "label_id")), strict=True
     ):
+        if index is None or label_id is None:
+            continue
         if not 0 <= index < VALUES:
-            problems.append(Problem(row, "index", f"{index} is not between 0 and {VALUES - 1}"))
+            found.append(Problem(row, "index", f"{index} is not between 0 and {VALUES - 1}"))
         elif index in order:
-            problems.append(Problem(row, "index", f"{index} stands in a row above, too"))
+            found.append(Problem(row, "index", f"{index} stands in a row above, too"))
         if not 0 <= label_id < len(taxonomy.labels):
-            problems.append(Problem(row, "label_id", f"{label_id} is not in the taxonomy"))
+            found.append(Problem(row, "label_id", f"{label_id} is not in the taxonomy"))
         elif label_id in order.values():
-            problems.append(Problem(row, "label_id", f"{label_id} stands in a row above, too"))
+            found.append(Problem(row, "label_id", f"{label_id} stands in a row above, too"))
         order[index] = label_id
     lost = [index for index in range(VALUES) if index not in order]
-    if lost and not problems:
-        problems.append(Problem(0, "index", f"lacks {', '.join(map(str, lost))}"))
-    refuse(path, problems)
-    return order
+    if lost and not found and not checked.problems:
+        found.append(Problem(0, "index", f"lacks {', '.join(map(str, lost))}"))
+    checked.also(found).whole()
+    return order, checked.note

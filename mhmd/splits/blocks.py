@@ -136,6 +136,7 @@ def refuse_torn(blocks: Iterable[Sequence[str]], links: Sequence[Link], split_of
         raise ManifestError(
             "; ".join(lines),
             wanted="one split for each of these, and titles that stay in the split they were dealt",
-            do="take the rows of titles that may move out of the splits manifest and split anew, or exclude a film; "
+            do="take the rows of titles that may move out of the splits manifest and split anew, "
+            "mend group or split in the films manifest, or exclude a film; "
             "where only frames are shared, --max-shared may be raised: shards then leave out copies in val and test",
         )

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from mhmd.entries import FilmEntry, SplitEntry
 from mhmd.errors import DatasetError, MissingInput
 from mhmd.inputs import table_path
-from mhmd.manifest.named import read_manifest
+from mhmd.manifest.named import faults_of, read_manifest
 from mhmd.measures.signature import BYTES, signatures_of
 from mhmd.records import Frame, Verdict
 from mhmd.splits.blocks import blocks_of, copies, torn
@@ -78,6 +78,8 @@ def leaks_of_workspace(
 
     where = where.absolute()
     storage = Storage(where.data)
+    if where.films:
+        faults_of({FilmEntry, SplitEntry}, where).refuse()
     manifest = read_manifest(FilmEntry, where)
     manifest = manifest.filter(manifest["exclude"].is_null())
     splits = read_manifest(SplitEntry, where)

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from mhmd.config import Config
 from mhmd.entries import LabelEntry, LabelName
 from mhmd.errors import MissingInput, UnitError
 from mhmd.inputs import Inputs
-from mhmd.labels.join import SOURCES, join, unknown_films
+from mhmd.labels.films import contradictions
+from mhmd.labels.join import SOURCES, join
 from mhmd.labels.rows import Extent
-from mhmd.manifest.tabular import refuse
+from mhmd.manifest.problems import Problem, refuse
 from mhmd.records import Film, Frame, Label, Shot
 from mhmd.sink import Sink
 from mhmd.stage import Stage
@@ -46,7 +48,7 @@ def label_frames(
     from mhmd.storage import schema_of
 
     joined = join(frames, entries, taxonomy, extent)
-    refuse(manifest, joined.problems)
+    refuse({manifest: joined.problems})
     columns: dict[str, Any] = {name: frames[name] for name in ("film_id", "frame_id")}  # Any: arrays of any type
     columns["label_id"] = pa.array(joined.label_id, pa.int32())
     for attribute, index in zip(ATTRIBUTES, joined.names, strict=True):
@@ -57,24 +59,28 @@ def label_frames(
     return pa.table(columns).select(schema.names).cast(schema)
 
 
-def check(inputs: Inputs) -> None:
-    """Raise ManifestError telling all rows of the labels manifest that do not fit the films, before any is labelled.
+def check(inputs: Inputs) -> dict[str, list[Problem]]:
+    """All that is wrong with rows of the labels manifest beside each other and the films.
 
-    A film whose tables cannot be read is left to its own unit, which says so.
+    Rows that are wrong in themselves are not told again, and nothing is concluded from them.
     """
-    import pyarrow.compute as pc
+    taxonomy = Taxonomy.of(inputs.rows(LabelName))
+    found = contradictions(inputs.checked(LabelEntry), taxonomy, inputs.known_films(), partial(_beside, inputs))
+    return {inputs.place(LabelEntry): found}
 
-    entries, taxonomy = inputs.rows(LabelEntry), Taxonomy.of(inputs.rows(LabelName))
-    problems = unknown_films(inputs.manifest(LabelEntry), inputs.known_films())
-    for film_id in inputs.films:
-        try:
-            own = entries.filter(pc.equal(entries["film_id"], film_id))
-            single = ("frame_id",) if own["frame_id"].null_count < len(own) else ()
-            frames = inputs.rows(Frame, film_id, ("shot", "time_s", *single))
-            problems += join(frames, own, taxonomy, _extent(inputs, film_id)).problems
-        except (UnitError, MissingInput):
-            continue
-    refuse(inputs.place(LabelEntry), problems)
+
+def _beside(inputs: Inputs, film_id: str, rows: pa.Table) -> tuple[pa.Table, Extent] | None:
+    """The frames and the extent of a film that is to be labelled.
+
+    None for other films, and for one whose tables cannot be read: its own unit says so.
+    """
+    if film_id not in inputs.films:
+        return None
+    single = ("frame_id",) if rows["frame_id"].null_count < len(rows) else ()
+    try:
+        return inputs.rows(Frame, film_id, ("shot", "time_s", *single)), _extent(inputs, film_id)
+    except (UnitError, MissingInput):
+        return None
 
 
 def _named(index: NDArray[np.int64], names: Sequence[str]) -> pa.Array:

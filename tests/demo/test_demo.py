@@ -16,7 +16,8 @@ from mhmd.demo.footage import photograph
 from mhmd.demo.prepare import DemoInputs, prepare
 from mhmd.demo.render import BAR_PX, DISSOLVE_FRAMES, HEIGHT_PX, RATE, TAKES, WIDTH_PX, View, starts
 from mhmd.errors import DependencyError
-from mhmd.manifest.read import read_films, read_labels, read_taxonomy
+from mhmd.manifest.labelled import read_labels
+from mhmd.manifest.read import read_films, read_taxonomy
 from mhmd.resources import resource
 from mhmd.stages.label import label_frames
 from mhmd.taxonomy import Taxonomy

@@ -153,9 +153,16 @@ def test_what_cannot_be_used_is_named_and_the_rest_taken(folder: Path, order: Pa
     (train / "sign.txt").write_text(signs.replace("heroes_3.jpg 0", "heroes_3.jpg 1") + "\nshort.jpg 0 1 \n")
     small = cv2.imencode(".jpg", np.zeros((8, 8, 3), np.uint8))[1].tobytes()
     (folder / "train_seg" / "heroes_4_seg.jpg").write_bytes(small)
+    (train / "gone.jpg").symlink_to("nowhere")
+    (folder / "train_seg" / "gone_seg.jpg").write_bytes(mask())
+    (train / "other.jpg").write_bytes(cv2.imencode(".png", np.zeros((96, 96, 3), np.uint8))[1].tobytes())
+    (folder / "train_seg" / "other_seg.jpg").write_bytes(mask())
+    (train / "._heroes_5.jpg").write_bytes(b"what a file system leaves behind")
+    (train / "folder.jpg").mkdir()
+    (folder / "._seg").mkdir()
     result = import_mhmd(folder, str(tmp_path / "data"), order, "", 1)
     assert result.films[1] == ("train", "train", 4, 2)
-    assert result.left_out == 8
+    assert result.left_out == 12
     for part in (
         "train/heroes_0.jpg: 10 bytes that are no JPEG",
         "train/heroes_1.jpg: no mask train_seg/heroes_1_seg.jpg",
@@ -165,6 +172,8 @@ def test_what_cannot_be_used_is_named_and_the_rest_taken(folder: Path, order: Pa
         "train/sign.txt line 9: no 42 values of which one is the highest",
         "train/heroes_4.jpg: is (96, 96), and its mask (8, 8)",
         "train/new.jpg: no line in sign.txt; taken without a label",
+        "train/gone.jpg: gone.jpg cannot be read: No such file or directory",
+        "train/other.jpg: ",
     ):
         assert any(line.startswith(part) for line in result.lines), part
 

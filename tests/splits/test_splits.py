@@ -14,11 +14,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mhmd.errors import ManifestError, MissingInput, RecipeError
+from mhmd.build import split
+from mhmd.errors import ManifestError, MissingInput, RecipeError, UsageError
 from mhmd.records import Overlap, Verdict
 from mhmd.splits import SPLITS
 from mhmd.splits.blocks import Link, blocks_of, copies, links_of, shared_frames
 from mhmd.splits.deal import SplitConfig, deal, forced_splits
+from mhmd.stage import Where
 from mhmd.storage import Stamp, Storage, table_of
 
 EVEN = SplitConfig(val_share=0.1, test_share=0.1)
@@ -214,6 +216,18 @@ def test_copies_are_kept_frames_of_val_and_test_that_another_split_repeats() -> 
     assert left_out("train", "val", "val") == ["b_x_0000000001"]
     assert left_out("test", "train", "train") == ["a_0000000001"]
     assert left_out("train", "train", "test") == []
+
+
+def test_the_manifests_of_splits_and_films_are_two_files_told_together(tmp_path: Path) -> None:
+    films, splits = tmp_path / "films.csv", tmp_path / "splits.csv"
+    films.write_text("film_id,title,path,split\na,A,a.mp4,train\n")
+    with pytest.raises(UsageError, match="is the films manifest"):
+        split(Where("", films=str(films), splits=str(films)), EVEN)
+    assert films.read_text().endswith("a,A,a.mp4,train\n")
+    films.write_text("film_id,title,path\na,A,../a.mp4\n")
+    splits.write_text("title,split\nA,dev\n")
+    with pytest.raises(ManifestError, match=r"films.csv: row 2, path: .*splits.csv: row 2, split: 'dev' is none of"):
+        split(Where("", films=str(films), splits=str(splits)), EVEN)
 
 
 titles = st.lists(st.sampled_from("abcdefghijklm"), max_size=13)
