@@ -13,6 +13,7 @@ from pathlib import Path
 from mhmd.storage import sync
 
 BLOCK_BYTES = 512
+END_BYTES = 2 * BLOCK_BYTES
 NAME_BYTES, SIZE_AT, SUM_AT, LARGEST = 100, 124, 148, 8**11
 """Of a ustar header: the longest name, where size and checksum lie, and the size from which they are written anew."""
 
@@ -40,7 +41,7 @@ class TarWriter:
 
     def close(self) -> str:
         """Finish the tar, fsync it and return the SHA-256 of its bytes, hexadecimal."""
-        self._write(bytes(2 * BLOCK_BYTES))
+        self._write(bytes(END_BYTES))
         sync(self._out)
         self._out.close()
         return self.hash.hexdigest()

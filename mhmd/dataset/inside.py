@@ -11,7 +11,7 @@ from mhmd.dataset.published import SAMPLES
 from mhmd.errors import DatasetError, PictureError
 from mhmd.records import SampleInfo
 from mhmd.sample import FIELDS, MEMBERS, from_members
-from mhmd.tar import BLOCK_BYTES
+from mhmd.tar import BLOCK_BYTES, END_BYTES
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -53,7 +53,7 @@ def _end_problems(files: Storage, shard: str, stop: int) -> Iterator[str]:
     end = bytes(files.read(shard, stop))
     if any(end):
         yield f"has {len(end.rstrip(bytes(1)))} bytes after its last member that are of none"
-    elif len(end) < 2 * BLOCK_BYTES:
+    elif len(end) < END_BYTES:
         yield "is no whole tar: its end is missing"
 
 

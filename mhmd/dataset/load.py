@@ -7,7 +7,7 @@ import random
 from collections import deque
 from collections.abc import Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,6 +17,8 @@ import torch
 from torch.utils.data import IterableDataset, get_worker_info
 from webdataset.filters import shuffle as shuffled
 
+import mhmd.media.opencv  # noqa: F401  # once, here: workers that are forked would each import it, every epoch
+from mhmd.dataset.loaded import Loaded, laid
 from mhmd.dataset.read import described, in_turn, mask_of, picture_of
 from mhmd.errors import DatasetError
 from mhmd.records import SampleInfo
@@ -31,15 +33,6 @@ Names = tuple[str, str, str]
 
 AHEAD = 4
 """Samples a thread that are decoded before they are asked for."""
-
-
-@dataclass(frozen=True, slots=True)
-class Loaded:
-    """One decoded sample."""
-
-    picture: torch.Tensor  # 3, H, W; uint8, RGB
-    mask: torch.Tensor  # H, W; uint8, a class index a pixel
-    info: SampleInfo
 
 
 class Samples(IterableDataset[Loaded]):
@@ -114,8 +107,7 @@ class Samples(IterableDataset[Loaded]):
                 pool.shutdown(cancel_futures=True)
 
     def _decoded(self, sample: Sample) -> Loaded:
-        picture = torch.from_numpy(picture_of(sample)).permute(2, 0, 1)
-        return Loaded(picture, torch.from_numpy(mask_of(sample)), self._named(sample.info))
+        return laid(picture_of(sample), mask_of(sample), self._named(sample.info))
 
     def _of_rank(self) -> tuple[int, int]:
         """First and end of the samples of this rank, in an epoch's order."""
@@ -177,9 +169,10 @@ def load(
 
     With `shuffle` the shards come in an order of their own each epoch, and so many samples are held to draw from;
     0 keeps the order of the shards. So many `threads` decode ahead, in the same order: decoders leave the interpreter
-    free, and nothing has to go from one process to another, as with a DataLoader's workers. `labels` overlays newer
-    ones by key: a Parquet file, or a folder of them such as the `labels` of a workspace, with the columns of the table
-    `labels`. Pictures differ in size: batch them with `batch_size=None`, or after a crop of your own.
+    free. In a DataLoader leave them at 0 and give it workers: samples come over in memory that is used again once
+    nobody holds them. `labels` overlays newer ones by key: a Parquet file, or a folder of them such as the `labels` of
+    a workspace, with the columns of the table `labels`. Pictures differ in size: batch them with `batch_size=None`, or
+    after a crop of your own.
 
     Raises DatasetError when there is no dataset, the split is empty, or a sample is damaged.
     """

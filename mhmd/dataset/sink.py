@@ -47,10 +47,10 @@ class DatasetSink:
         self._progress(done, total, done)
 
     def shards(self, plans: Sequence[ShardPlan], samples: int) -> list[Shard]:
-        """Have these shards made, with `samples` in all, or taken from where they are already."""
+        """Have these shards made, with `samples` in all, or taken from where they are already, and no others."""
         shards = self._writer.write(plans, self._threads, lambda done: self.progress(done, samples))
-        self._sums |= {shard.name: shard.sha256 for shard in shards}
-        self.counts["shards"] += len(shards)
+        self._sums = {shard.name: shard.sha256 for shard in shards}
+        self.counts["shards"] = len(shards)
         return shards
 
     def file(self, name: str, data: bytes) -> None:

@@ -61,7 +61,8 @@ class ShardWriter:
 
         Raises StorageError when one cannot be written; those that were finished stay for the next run.
         """
-        self._noted = self._journal()
+        self._noted, self._done = self._journal(), 0
+        self._stop.clear()
         for name in self._noted - {plan.name for plan in plans}:
             self._forget(name)
         with ThreadPoolExecutor(max(1, threads), thread_name_prefix="shard") as pool:

@@ -38,7 +38,11 @@ def decode_mask(data: bytes, key: str) -> NDArray[np.uint8]:
 
     from mhmd.errors import DatasetError
     from mhmd.media.opencv import cv2
+    from mhmd.parsing.png import plain_png
 
+    plain = plain_png(data)
+    if plain is not None:
+        return plain
     try:
         mask = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED) if data else None
     except cv2.error:  # a size beyond all bounds

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+import math
+from collections.abc import Iterator, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Literal
 
@@ -18,6 +19,7 @@ from mhmd.stage import Stage
 if TYPE_CHECKING:
     import pyarrow as pa
 
+    from mhmd.dataset.published import Shard
     from mhmd.dataset.sink import DatasetSink
     from mhmd.dataset.write import Members, ShardPlan
     from mhmd.inputs import Inputs
@@ -37,7 +39,7 @@ class ShardConfig(Config):
         384,
         ge=1,
         le=4096,
-        description="no shard is larger, MiB; an estimate where pictures are encoded again",
+        description="no shard is larger, MiB, but one of a single sample",
     )
     max_samples: int = Field(0, ge=0, description="no shard has more samples; 0 = any number")
     seed: int = Field(0, ge=0, description="order of the samples in a split, which mixes films")
@@ -58,17 +60,24 @@ def wanted_of(config: ShardConfig) -> Wanted:
     return Wanted(config.min_person_share, config.unlabelled == "keep", config.size, config.crop_subtitles)
 
 
-def plans_of(rows: pa.Table, split: str, config: ShardConfig, inputs: Inputs) -> list[tuple[ShardPlan, pa.Table]]:
-    """The shards of a split and the rows of each, from its rows in order of the key."""
+def plans_of(
+    rows: pa.Table, split: str, config: ShardConfig, inputs: Inputs, times: float = 1.0
+) -> list[tuple[ShardPlan, pa.Table]]:
+    """The shards of a split and the rows of each, from its rows in order of the key.
+
+    Samples are taken to have so many `times` the bytes that are estimated.
+    """
     import pyarrow as pa
 
     from mhmd.dataset.plan import cut, mixed, tar_bytes
     from mhmd.dataset.write import ShardPlan
     from mhmd.storage import content_of
+    from mhmd.tar import END_BYTES
 
     rows = rows.take(pa.array(mixed(rows["key"].to_pylist(), config.seed), pa.int64()))
     plans = []
-    for number, part in enumerate(cut(tar_bytes(rows), config.shard_mb * MIB, config.max_samples)):
+    sizes = [math.ceil(times * size) for size in tar_bytes(rows)]
+    for number, part in enumerate(cut(sizes, config.shard_mb * MIB - END_BYTES, config.max_samples)):
         mine = rows.slice(part.start, len(part)).combine_chunks()
         digest = hashlib.sha256(f"{FORM} {content_of(mine)}".encode()).hexdigest()
         plans.append((ShardPlan(f"{split}-{number:06d}.tar", digest, partial(_members, inputs, mine)), mine))
@@ -91,6 +100,16 @@ def _members(inputs: Inputs, rows: pa.Table) -> Iterator[Members]:
                 yield members(sample)
 
 
+def _larger(shards: Sequence[Shard], config: ShardConfig) -> dict[str, float]:
+    """How many times its bound the largest shard of a split has, where samples took more bytes than was estimated."""
+    found: dict[str, float] = {}
+    for shard in shards:
+        split, over = shard.name.partition("-")[0], shard.size_bytes / (config.shard_mb * MIB)
+        if over > 1 and len(shard.offsets) > 2:  # a sample that is larger by itself stays so
+            found[split] = max(found.get(split, 1.01), over)
+    return found
+
+
 def run(inputs: Inputs, config: ShardConfig, sink: DatasetSink) -> None:
     """Assemble the dataset of all films."""
     import pyarrow as pa
@@ -103,11 +122,15 @@ def run(inputs: Inputs, config: ShardConfig, sink: DatasetSink) -> None:
     taxonomy = Taxonomy.of(inputs.rows(LabelName))
     assembled = assemble(inputs, taxonomy, wanted_of(config))
     rows = assembled.rows
-    planned = []
-    for split in SPLITS:
-        mine = pa.compute.equal(rows["split"], split)
-        planned += plans_of(rows.filter(mine), split, config, inputs)
-    shards = sink.shards([plan for plan, _ in planned], rows.num_rows)
+    of_split = {split: rows.filter(pa.compute.equal(rows["split"], split)) for split in SPLITS}
+    times = dict.fromkeys(SPLITS, 1.0)
+    while True:
+        planned = [each for split in SPLITS for each in plans_of(of_split[split], split, config, inputs, times[split])]
+        shards = sink.shards([plan for plan, _ in planned], rows.num_rows)
+        larger = _larger(shards, config)
+        if not larger:
+            break
+        times = {split: times[split] * larger.get(split, 1.0) for split in SPLITS}
     parts = []
     for shard, (_, part) in zip(shards, planned, strict=True):
         sizes = [end - start for start, end in zip(shard.offsets, shard.offsets[1:], strict=False)]
@@ -121,7 +144,7 @@ def run(inputs: Inputs, config: ShardConfig, sink: DatasetSink) -> None:
 
 STAGE = Stage(
     name="shard",
-    version=4,
+    version=5,
     config=ShardConfig,
     scope="dataset",
     reads=(*READS, LabelName),

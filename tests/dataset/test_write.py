@@ -13,8 +13,8 @@ import pytest
 
 from mhmd.dataset.check import check
 from mhmd.errors import DatasetError, StorageError
-from mhmd.media.jpeg import decode_jpeg
-from mhmd.parsing.mask import decode_mask
+from mhmd.media.jpeg import decode_jpeg, encode_jpeg
+from mhmd.parsing.mask import decode_mask, encode_mask
 from mhmd.storage import Storage
 from tests.corpus import LABEL, Corpus, make_corpus, mask_of, picture_of
 
@@ -172,3 +172,26 @@ def test_storage_tells_a_short_read(tmp_path: Path) -> None:
         assert blobs.many(["a.tar:1:3", "a.tar:0:5"]) == [b"234", b"12345"]
         with pytest.raises(StorageError, match="ends 2 bytes before"):
             blobs.many(["a.tar:3:4"])
+
+
+def test_no_shard_is_larger_than_its_bound_when_pictures_grow(tmp_path: Path) -> None:
+    """Coarse JPEGs of noise, which have four times the bytes when they are encoded again."""
+
+    def noise(film: int, frame: int, size: tuple[int, int]) -> tuple[bytes, bytes]:
+        chance = np.random.default_rng([film, frame])
+        picture = chance.integers(0, 256, (size[1], size[0], 3), np.uint8)
+        return encode_jpeg(picture, 10), encode_mask(mask_of(frame, size))
+
+    corpus = make_corpus(tmp_path, films=3, frames=24, size=(256, 258), pictures=noise)
+    corpus.shard(size=255, shard_mb=1)
+    first = files(tmp_path / "out")
+    sizes = [len(data) for name, data in first.items() if name.endswith(".tar")]
+    assert max(sizes) <= 1 << 20
+    assert sum(sizes) > 0.6 * len(sizes) * (1 << 20)
+    assert not check(tmp_path / "out")
+    corpus.shard_to(str(tmp_path / "again"), size=255, shard_mb=1)
+    assert files(tmp_path / "again") == first
+    shards = {path.name: path.stat() for path in (tmp_path / "again").glob("*.tar")}
+    assert all(found.st_nlink == 2 for found in shards.values())
+    rows = pq.read_table(tmp_path / "out" / "samples.parquet")
+    assert rows.num_rows == 72
