@@ -47,9 +47,9 @@ class Engine:
         self._second_look: SecondLook = second_look
         self._say = say
 
-    def squared(self, picture: Picture) -> Picture:
-        """The picture squeezed to the parser's size, averaged over areas."""
-        size = (self.parser.width, self.parser.height)
+    def squared(self, picture: Picture, share: float = 1.0) -> Picture:
+        """The picture squeezed to the parser's size, or a share of its sides, averaged over areas."""
+        size = (round(share * self.parser.width), round(share * self.parser.height))
         return cv2.resize(picture, size, interpolation=cv2.INTER_AREA).astype(np.uint8, copy=False)
 
     def parse(self, pictures: Sequence[Picture], squares: Sequence[Picture] | None = None) -> list[Parsing]:
@@ -68,7 +68,7 @@ class Engine:
                     for chance, picture in zip(person, pictures, strict=True)
                 ]
                 crops = [
-                    self.squared(picture[part.top : part.bottom, part.left : part.right])
+                    self.squared(picture[part.top : part.bottom, part.left : part.right], self.parser.closer)
                     for picture, of in zip(pictures, found, strict=True)
                     for part in of
                 ]
@@ -80,7 +80,7 @@ class Engine:
             ]
 
     def logits(self, squares: Sequence[Picture]) -> Tensor:
-        """N×classes×h×w of pictures of the parser's size, on its device."""
+        """N×classes×h×w of pictures of one size that the parser takes, on its device."""
         done: list[Tensor] = []
         while len(done) < len(squares):
             some = torch.from_numpy(np.stack(squares[len(done) : len(done) + self.batch]))

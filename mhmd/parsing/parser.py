@@ -45,6 +45,7 @@ class Parser:
     width: int  # of the pictures it takes, px
     device: torch.device
     logits: Callable[[Tensor], Tensor]  # RGB N×height×width×3, uint8, on the device, to N×classes×h×w, float32
+    closer: float = 1.0  # share of height and width at which it takes the parts of a second look
 
     @property
     def person(self) -> frozenset[str]:

@@ -29,6 +29,8 @@ CLASSES = {
     "others": "accessory",
 }
 """Its classes, and the common class of each."""
+CLOSER = 0.75
+"""Parts of a second look are of 192 px: nearly what 256 px gain, at a little more than half of the time."""
 
 
 def load(weights: str, device: torch.device, precision: Precision) -> Parser:
@@ -43,4 +45,4 @@ def load(weights: str, device: torch.device, precision: Precision) -> Parser:
         return answer
 
     common = tuple(CLASSES.values())
-    return Parser("selfie-multiclass", "Apache-2.0", tuple(CLASSES), common, SIDE_PX, SIDE_PX, device, logits)
+    return Parser("selfie-multiclass", "Apache-2.0", tuple(CLASSES), common, SIDE_PX, SIDE_PX, device, logits, CLOSER)

@@ -135,7 +135,7 @@ def run(inputs: Inputs, config: ParseConfig, sink: Sink) -> None:
 
 STAGE = Stage(
     name="parse",
-    version=2,
+    version=3,
     config=ParseConfig,
     scope="film",
     reads=(Frame,),

@@ -16,13 +16,14 @@ import numpy as np
 import torch
 
 from mhmd.media.decode import PyavDecoder
-from mhmd.media.jpeg import encode_jpeg
+from mhmd.media.jpeg import encode_jpeg, shrink
 from mhmd.media.pictures import StoredPictures
 from mhmd.media.probe import Crop, probe_film
 from mhmd.parsing.engine import Engine, Picture
 from mhmd.parsing.parser import load_parser
 from mhmd.parsing.pipeline import pipeline
 from mhmd.report import print_table
+from mhmd.stages.extract import ExtractConfig
 from mhmd.stages.parse import GPU_BATCH
 from tests.bench.footage import films_in
 
@@ -38,13 +39,15 @@ PEAKS = {"H100": (67e12, 989e12, 3.35e12), "H200": (67e12, 989e12, 4.8e12)}
 
 def bench(folder: Path | None = None) -> None:
     """Pictures a second, on the CPU and, where there is one, on the GPU."""
-    pictures = _pictures(films_in(folder)[0])
-    jpegs = [encode_jpeg(picture) for picture in pictures]
-    height, width = pictures[0].shape[:2]
-    print(f"{len(pictures)} frames of {width}×{height}, {torch.get_num_threads()} threads")
-    _on_cpu(pictures, jpegs)
+    whole = _pictures(films_in(folder)[0])
+    stored = [shrink(picture, ExtractConfig().short_side_px) for picture in whole]
+    for pictures in (stored, whole) if stored[0].shape != whole[0].shape else (stored,):
+        jpegs = [encode_jpeg(picture) for picture in pictures]
+        height, width = pictures[0].shape[:2]
+        print(f"{len(pictures)} frames of {width}×{height}, {torch.get_num_threads()} threads")
+        _on_cpu(pictures, jpegs)
     if torch.cuda.is_available():
-        _on_gpu(jpegs)
+        _on_gpu([encode_jpeg(picture) for picture in stored])
     else:
         print("on the GPU: skipped: no GPU")
 
