@@ -37,6 +37,7 @@ HEAD_BYTES = 64
 """A tray's sample begins after so many."""
 LOANS = 64
 """Who holds more samples than this has the others copied: every loan takes a file descriptor."""
+ENDED = "DataLoader worker (pid {}) has ended, and its samples are gone: it was killed, or ran out of memory"
 
 _INFO = attrgetter(*FIELDS)
 
@@ -157,11 +158,14 @@ def _sent(sample: Loaded) -> tuple[Any, ...]:  # Any: what pickle takes
 
 
 def _taken(process: int, handle: int, number: int, tray: int, height: int, width: int, info: tuple[Any, ...]) -> Loaded:
-    """The sample that lies in a worker's tray. Raises OSError when the worker has ended."""
-    opened = os.open(f"/proc/{process}/fd/{handle}", os.O_RDWR | os.O_CLOEXEC)
+    """The sample that lies in a worker's tray. Raises RuntimeError, as torch does, when the worker has ended."""
+    try:
+        opened = os.open(f"/proc/{process}/fd/{handle}", os.O_RDWR | os.O_CLOEXEC)
+    except FileNotFoundError:
+        raise RuntimeError(ENDED.format(process)) from None
     try:
         if os.fstat(opened).st_ino != number:
-            raise FileNotFoundError(f"the trays of process {process} are gone")
+            raise RuntimeError(ENDED.format(process))
         loan = _Loan(opened, HEAD_BYTES + 4 * height * width, offset=tray * TRAY_BYTES)
     finally:
         os.close(opened)

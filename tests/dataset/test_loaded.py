@@ -135,6 +135,7 @@ def test_what_was_changed_in_a_worker_comes_as_it_was_made(out: Path, wanted: di
     ]
 
 
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # torch tells it again while it ends
 def test_a_worker_that_dies_is_told(out: Path) -> None:
     samples = iter(DataLoader(mhmd.load(out), batch_size=None, num_workers=1))
     kept = next(samples)
