@@ -40,6 +40,7 @@ from mhmd.make import make
 from mhmd.recipe import load_recipe
 from mhmd.records import Mask, Verdict
 from mhmd.report import Reporter, print_table, reporter
+from mhmd.sparing import spare_pandas
 from mhmd.stage import AnyStage, Where
 from mhmd.stages import ORDER, stage
 
@@ -53,6 +54,7 @@ app = typer.Typer(
 
 CORES = os.cpu_count() or 1
 
+app.callback()(spare_pandas)
 around.register(app)
 
 

@@ -18,6 +18,7 @@ from dataclasses import asdict
 
 from mhmd.errors import MhmdError
 from mhmd.execute import Job, Outcome
+from mhmd.sparing import spare_pandas
 
 PROGRESS_EVERY_S = 0.25
 
@@ -32,6 +33,7 @@ def main() -> None:
     units: queue.Queue[str] = queue.Queue()
     job = Job.from_json(sys.stdin.readline())
     threading.Thread(target=_listen, args=(units,), daemon=True).start()
+    spare_pandas()
 
     def tell(**message: object) -> None:
         out.write(json.dumps(message) + "\n")

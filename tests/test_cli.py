@@ -37,6 +37,21 @@ print("HEAVY:", [name for name in {HEAVY!r} if name in sys.modules])
         assert re.search(rf"│ {verb} ", said), verb
 
 
+def test_pandas_is_loaded_only_for_data_frames() -> None:
+    code = """
+import sys
+from mhmd.sparing import spare_pandas
+spare_pandas()
+import pyarrow as pa
+table = pa.Table.from_pylist([{"a": 1.0}, {"a": None}])
+print("pandas" in sys.modules, pa.array(["a", None]).null_count)
+frame = table.to_pandas()
+print("pandas" in sys.modules, frame.a.isna().tolist(), pa.array(frame.a).null_count)
+"""
+    said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    assert said.split("\n")[:2] == ["False 1", "True [False, True] 1"]
+
+
 def test_help_shows_brackets() -> None:
     assert "whose [split] counts" in mhmd("check", "--help").stdout
 
