@@ -54,8 +54,22 @@ class Engine:
 
     def parse(self, pictures: Sequence[Picture], squares: Sequence[Picture] | None = None) -> list[Parsing]:
         """The parsings of RGB pictures H×W×3, each of its own size, in their order; `squares` are they `squared`."""
+        squares = [self.squared(picture) for picture in pictures] if squares is None else squares
+        done: list[Parsing] = []
+        while len(done) < len(pictures):
+            some = slice(len(done), len(done) + self.batch)
+            full = False
+            try:
+                done += self._parse(pictures[some], squares[some])
+            except torch.OutOfMemoryError:
+                full = True  # and no more here: the error keeps what is on the GPU until this block ends
+            if full:
+                self._halve()
+        return done
+
+    def _parse(self, pictures: Sequence[Picture], squares: Sequence[Picture]) -> list[Parsing]:
         with torch.inference_mode():
-            logits = self.logits([self.squared(picture) for picture in pictures] if squares is None else squares)
+            logits = self.logits(squares)
             chances = logits.softmax(dim=1)
             confidence = chances.amax(dim=1).mean(dim=(1, 2)).tolist()
             found: list[list[Part]] = [[] for _ in pictures]
@@ -82,15 +96,12 @@ class Engine:
     def logits(self, squares: Sequence[Picture]) -> Tensor:
         """N×classes×h×w of pictures of one size that the parser takes, on its device."""
         done: list[Tensor] = []
-        while len(done) < len(squares):
-            some = torch.from_numpy(np.stack(squares[len(done) : len(done) + self.batch]))
-            try:
-                if self.parser.device.type == "cuda":
-                    some = some.pin_memory().to(self.parser.device, non_blocking=True)
-                done += self.parser.logits(some.to(self.parser.device))
-            except torch.OutOfMemoryError:
-                self._halve()
-        return torch.stack(done)
+        for start in range(0, len(squares), self.batch):
+            some = torch.from_numpy(np.stack(squares[start : start + self.batch]))
+            if self.parser.device.type == "cuda":
+                some = some.pin_memory().to(self.parser.device, non_blocking=True)
+            done.append(self.parser.logits(some.to(self.parser.device)))
+        return torch.cat(done)
 
     def _halve(self) -> None:
         if self.batch == 1:
@@ -98,7 +109,7 @@ class Engine:
                 f"{self.parser.name} has no room on {self.parser.device} for one picture",
                 wanted="a GPU with more free memory",
                 do="free it, or parse with --device cpu",
-            ) from None
+            )
         torch.cuda.empty_cache()
         self.batch //= 2
         self._say(f"the GPU's memory is full: {self.batch} pictures at a time from now on")

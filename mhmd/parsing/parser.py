@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from importlib import import_module
 from typing import TYPE_CHECKING, Literal, cast
 
-from mhmd.errors import RecipeError
+from mhmd.errors import RecipeError, WeightsError
 from mhmd.parsing.ontology import CLOTHES
 
 if TYPE_CHECKING:
@@ -31,6 +31,9 @@ LICENCES = {
 """What a user should have read before parsers with weights from elsewhere are used."""
 
 Precision = Literal["float32", "bfloat16"]
+
+MOST_CLASSES = 256
+"""As many as a mask of 8 bits can tell apart."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -69,7 +72,14 @@ def load_parser(name: str, device: str, weights: str = "", precision: Precision 
     if name not in PARSERS:
         raise RecipeError(f"no parser {name!r}", wanted=f"one of {', '.join(PARSERS)}", do="change the parser")
     module, function = PARSERS[name].split(":")
-    return cast(Parser, getattr(import_module(module), function)(weights, torch_device(device), precision))
+    parser = cast(Parser, getattr(import_module(module), function)(weights, torch_device(device), precision))
+    if len(parser.classes) > MOST_CLASSES:
+        raise WeightsError(
+            f"{weights or name} has {len(parser.classes)} classes",
+            wanted=f"{MOST_CLASSES} at most, for masks have 8 bits",
+            do="name another model",
+        )
+    return parser
 
 
 def licence_notice(name: str, weights: str) -> str:

@@ -30,6 +30,7 @@ def load(weights: str, device: torch.device, precision: Precision) -> Parser:
     Raises DependencyError without transformers, WeightsError.
     """
     try:
+        from safetensors import SafetensorError
         from transformers import AutoModelForSemanticSegmentation
         from transformers.utils import logging
     except ImportError:
@@ -41,7 +42,7 @@ def load(weights: str, device: torch.device, precision: Precision) -> Parser:
     try:
         network, report = AutoModelForSemanticSegmentation.from_pretrained(name, output_loading_info=True)
         preparing = _preparing(name)
-    except (OSError, ValueError, RuntimeError, KeyError) as error:
+    except (OSError, ValueError, TypeError, RuntimeError, KeyError, SafetensorError) as error:
         raise _not_loaded(name, error) from None
     lacking = sorted(str(each) for each in report["missing_keys"])
     if lacking:
@@ -53,10 +54,7 @@ def load(weights: str, device: torch.device, precision: Precision) -> Parser:
     on_device(network, device, precision)
     labels = {int(number): label for number, label in network.config.id2label.items()}
     classes = tuple(labels[number] for number in sorted(labels))
-    size = preparing.get("size") or SIDE_PX
-    height, width = (
-        (size["height"], size["width"]) if isinstance(size, dict) and "height" in size else (SIDE_PX, SIDE_PX)
-    )
+    height, width = _size(preparing.get("size"))
     mean = tuple(255.0 * each for each in preparing.get("image_mean") or MEAN)
     std = tuple(255.0 * each for each in preparing.get("image_std") or STD)
 
@@ -66,6 +64,14 @@ def load(weights: str, device: torch.device, precision: Precision) -> Parser:
 
     licence = LICENCES["segformer"] if name == DEFAULT else f"that of {name}"
     return Parser("segformer", licence, classes, common_of_all(classes), height, width, device, logits)
+
+
+def _size(said: object) -> tuple[int, int]:
+    """Height and width of the pictures: what the folder says, also in the older way of one number for both."""
+    if isinstance(said, dict):
+        return int(said.get("height", SIDE_PX)), int(said.get("width", SIDE_PX))
+    side = said if isinstance(said, int) and said > 0 else SIDE_PX
+    return side, side
 
 
 def _preparing(name: str) -> dict[str, Any]:  # Any: JSON

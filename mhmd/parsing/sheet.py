@@ -34,6 +34,8 @@ COLOURS = (
 SOLID = 0.55
 """How much of a colour lies over the picture."""
 COLUMNS, THUMB_PX, GAP_PX, LINE_PX = 3, 256, 6, 16
+TALLEST_PX = 2 * THUMB_PX
+"""Pictures that are higher at the width `THUMB_PX` are narrower instead."""
 QUALITY = 85
 
 
@@ -83,9 +85,10 @@ def _pair(storage: Storage, row: dict[str, object]) -> tuple[str, NDArray[np.uin
     ref = storage.table(f"frames/{film}.parquet", ["frame_id", "ref"]).filter(pc.field("frame_id") == frame)["ref"]
     picture = decode_jpeg(_stored(storage, ref[0].as_py()))
     mask = cv2.imdecode(np.frombuffer(_stored(storage, str(row["ref"])), np.uint8), cv2.IMREAD_UNCHANGED)
-    height = max(1, round(THUMB_PX * picture.shape[0] / picture.shape[1]))
+    scale = min(THUMB_PX / picture.shape[1], TALLEST_PX / picture.shape[0])
+    size = [max(1, round(scale * side)) for side in (picture.shape[1], picture.shape[0])]
     both = (picture, overlay(picture, np.asarray(mask, np.uint8), classes))
-    small = [cv2.resize(each, (THUMB_PX, height), interpolation=cv2.INTER_AREA) for each in both]
+    small = [cv2.resize(each, size, interpolation=cv2.INTER_AREA) for each in both]
     differ = "" if row["disagreement"] is None else f"  differ {row['disagreement']:.3f}"
     return f"{frame}  {row['confidence']:.3f}{differ}", np.hstack(small)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -68,6 +69,43 @@ def test_a_full_gpu_halves_the_batch_goes_on_and_says_so() -> None:
     assert [mask.max() for mask in masks] == [level > 128 for level in range(0, 250, 25)]
 
 
+def test_a_gpu_that_is_full_after_the_first_look_goes_on_with_fewer_pictures() -> None:
+    whole, said = by_light(side=32), []
+
+    def little_memory(pictures: Tensor) -> Tensor:
+        if pictures.shape[1] == 16 and len(pictures) > 1:
+            raise torch.OutOfMemoryError("full")
+        return whole.logits(pictures)
+
+    pictures = [np.zeros((320, 640, 3), np.uint8) for _ in range(5)]
+    for number, picture in enumerate(pictures):
+        picture[100:140, 60 + 80 * number : 100 + 80 * number] = 255
+    parser = replace(by_light(little_memory, side=32), closer=0.5)
+    engine = Engine(parser, second_look="auto", batch=4, say=said.append)
+    found = engine.parse(pictures)
+    assert (engine.batch, len(said)) == (1, 2)
+    alone = Engine(replace(whole, closer=0.5), second_look="auto")
+    for picture, parsing in zip(pictures, found, strict=True):
+        (wanted,) = alone.parse([picture])
+        assert parsing.looks == wanted.looks == 1
+        assert np.array_equal(parsing.mask, wanted.mask)
+
+
+def test_a_gpu_that_has_no_room_for_the_answers_goes_on_with_fewer_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
+    softmax, said = Tensor.softmax, []
+
+    def little_memory(logits: Tensor, dim: int) -> Tensor:
+        if len(logits) > 2:
+            raise torch.OutOfMemoryError("full")
+        return softmax(logits, dim)
+
+    monkeypatch.setattr(Tensor, "softmax", little_memory)
+    pictures = [np.full((20, 30, 3), level, np.uint8) for level in (0, 255, 0, 255, 255)]
+    masks = [parsing.mask for parsing in Engine(by_light(), batch=8, say=said.append).parse(pictures)]
+    assert [mask.max() for mask in masks] == [0, 1, 0, 1, 1]
+    assert len(said) == 2
+
+
 def test_no_room_for_one_picture_is_an_error() -> None:
     def no_memory(_: Tensor) -> Tensor:
         raise torch.OutOfMemoryError("full")
@@ -85,6 +123,21 @@ def test_a_second_look_sees_a_small_figure_more_sharply() -> None:
     assert (off.looks, on.looks) == (0, 1)
     wrong = [(parsing.mask != truth).sum() for parsing in (off, on)]
     assert wrong[1] < wrong[0] / 2
+
+
+def test_parts_go_to_the_network_at_the_share_that_the_parser_says() -> None:
+    sizes: list[tuple[int, ...]] = []
+
+    def noted(pictures: Tensor) -> Tensor:
+        sizes.append(tuple(pictures.shape[1:3]))
+        return by_light().logits(pictures)
+
+    picture = np.zeros((320, 640, 3), np.uint8)
+    picture[100:140, 200:240] = 255
+    for closer in (0.75, 0.5):
+        Engine(replace(by_light(noted, side=32), closer=closer), second_look="auto").parse([picture])
+    assert sizes == [(32, 32), (24, 24), (32, 32), (16, 16)]
+    assert 256 * load_parser("selfie-multiclass", "cpu").closer == 192
 
 
 def test_a_second_look_leaves_large_figures_and_landscapes_alone() -> None:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
+from shutil import copytree
 
 import numpy as np
 import pytest
@@ -17,8 +19,7 @@ from mhmd.parsing.parser import licence_notice, load_parser
 LABELS = ("Background", "Hat", "Hair", "Upper-clothes", "Pants", "Left-shoe", "Face")
 
 
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def small_segformer(path: Path, labels: Sequence[str]) -> None:
     """A small SegFormer with random weights, as transformers save it."""
     from transformers import SegformerConfig, SegformerForSemanticSegmentation
 
@@ -28,12 +29,18 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         hidden_sizes=[8, 8, 16, 16],
         num_attention_heads=[1, 1, 2, 2],
         decoder_hidden_size=16,
-        id2label=dict(enumerate(LABELS)),
-        label2id={label: number for number, label in enumerate(LABELS)},
+        id2label=dict(enumerate(labels)),
+        label2id={label: number for number, label in enumerate(labels)},
     )
     torch.manual_seed(0)
-    path = tmp_path_factory.mktemp("segformer")
     SegformerForSemanticSegmentation(config).save_pretrained(path)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A small SegFormer that says how large its pictures are."""
+    path = tmp_path_factory.mktemp("segformer")
+    small_segformer(path, LABELS)
     (path / "preprocessor_config.json").write_text(json.dumps({"size": {"height": 96, "width": 64}}))
     return path
 
@@ -47,6 +54,31 @@ def test_segformer_from_a_folder(folder: Path) -> None:
     (parsing,) = Engine(parser).parse([picture])
     assert parsing.mask.shape == picture.shape[:2]
     assert 0 < parsing.confidence < 1
+
+
+def test_a_size_of_one_number_is_that_of_both_sides(folder: Path, tmp_path: Path) -> None:
+    copytree(folder, tmp_path, dirs_exist_ok=True)
+    for said, wanted in ((64, (64, 64)), ({"shortest_edge": 64}, (512, 512)), (None, (512, 512))):
+        (tmp_path / "preprocessor_config.json").write_text(json.dumps({"size": said}))
+        parser = load_parser("segformer", "cpu", str(tmp_path))
+        assert (parser.height, parser.width) == wanted
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [("model.safetensors", b"\x07" * 900), ("preprocessor_config.json", b"[1, 2]"), ("config.json", b"{")],
+)
+def test_a_damaged_folder_is_refused(folder: Path, tmp_path: Path, name: str, content: bytes) -> None:
+    copytree(folder, tmp_path, dirs_exist_ok=True)
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(WeightsError, match=r"wanted a folder with config\.json and model\.safetensors"):
+        load_parser("segformer", "cpu", str(tmp_path))
+
+
+def test_more_classes_than_a_mask_can_tell_apart_are_refused(tmp_path: Path) -> None:
+    small_segformer(tmp_path, [f"class {number}" for number in range(257)])
+    with pytest.raises(WeightsError, match=r"has 257 classes; wanted 256 at most"):
+        load_parser("segformer", "cpu", str(tmp_path))
 
 
 def test_segformer_takes_pictures_as_transformers_do(folder: Path) -> None:

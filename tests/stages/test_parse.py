@@ -21,6 +21,7 @@ from mhmd.parsing.engine import Engine
 from mhmd.parsing.parser import load_parser
 from mhmd.parsing.pipeline import Parsed, pipeline
 from mhmd.parsing.row import mask_row
+from mhmd.parsing.sheet import TALLEST_PX, worst_sheet
 from mhmd.records import Film, Frame, Shot, columns_of
 from mhmd.sink import Sink
 from mhmd.stage import Where
@@ -202,6 +203,15 @@ def test_the_worst_masks_on_a_sheet(parsed: tuple[Storage, Made], tmp_path: Path
     assert "FrameDamaged: frame film_0000000003" in told.stdout
     picture = decode_jpeg((tmp_path / "worst.jpg").read_bytes())
     assert picture.shape[1] > picture.shape[0]
+
+
+def test_frames_of_any_shape_are_on_a_sheet(tmp_path: Path) -> None:
+    picture = photograph("astronaut")
+    shapes = [picture[:1, :1], picture[:, 200:201], picture[200:201], picture[:300, :200]]
+    storage = stored(tmp_path, [encode_jpeg(np.ascontiguousarray(each)) for each in shapes])
+    assert made(storage).is_whole
+    sheet = decode_jpeg(worst_sheet(storage.url, ["film"], 9))
+    assert sheet.shape[0] < 3 * TALLEST_PX
 
 
 def test_a_row_says_what_the_mask_is() -> None:
