@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -228,11 +229,13 @@ def film_hash(storage: Storage, film_id: str, name: str, progress: Progress | No
     from mhmd.storage import table_of
 
     path = Path(name)
-    if not path.is_file():
-        found = "is a URL" if "://" in name else "is a folder" if path.is_dir() else "does not exist"
-        found = "is no regular file" if path.is_symlink() or (path.exists() and not path.is_dir()) else found
-        raise FilmMissing(f"{film_id}: {name} {found}", wanted="a local file", do="mend its path in the films manifest")
-    stat = path.stat()
+    with _reached(film_id, name):
+        if not path.is_file():
+            found = "is a URL" if "://" in name else "is a folder" if path.is_dir() else "does not exist"
+            found = "is no regular file" if path.is_symlink() or (path.exists() and not path.is_dir()) else found
+            told = f"{film_id}: {name} {found}"
+            raise FilmMissing(told, wanted="a local file", do="mend its path in the films manifest")
+        stat = path.stat()
     cached = table_path(FilmHash, film_id)
     key = {"size_bytes": stat.st_size, "mtime_ns": stat.st_mtime_ns, "ctime_ns": stat.st_ctime_ns, "inode": stat.st_ino}
     if storage.exists(cached):
@@ -242,10 +245,20 @@ def film_hash(storage: Storage, film_id: str, name: str, progress: Progress | No
     if progress is None:
         return ""
     digest = hashlib.sha256()
-    with path.open("rb") as file:
+    with _reached(film_id, name), path.open("rb") as file:
         while block := file.read(HASH_BLOCK_BYTES):
             digest.update(block)
-            progress(file.tell(), stat.st_size)
+            progress(0, stat.st_size)  # alive, but no frame is done
     row = FilmHash(film_id=film_id, sha256=digest.hexdigest(), **key)
     storage.write_table(cached, table_of(FilmHash, [row]))
     return row.sha256
+
+
+@contextmanager
+def _reached(film_id: str, name: str) -> Iterator[None]:
+    """What the system says of a film's file becomes FilmMissing: a name that is too long, a folder that is locked."""
+    try:
+        yield
+    except OSError as error:
+        told = f"{film_id}: {name}: {error.strerror or error}"
+        raise FilmMissing(told, wanted="a file that can be read", do="mend its path or its permissions") from None

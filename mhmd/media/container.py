@@ -12,6 +12,7 @@ from mhmd.errors import FilmMissing, FilmUnreadable
 
 if TYPE_CHECKING:
     from av.container import InputContainer
+    from av.packet import Packet
     from av.video.stream import VideoStream
 
 CONTAINERS = ("mov", "matroska", "avi", "mpegts", "mpeg", "mxf", "flv", "asf", "ogg", "dv", "nut", "gxf", "wtv")
@@ -42,6 +43,20 @@ def opened(path: Path) -> Iterator[tuple[InputContainer, VideoStream]]:
             wanted=f"a film in a container that holds its own frames ({', '.join(CONTAINERS)})",
             do="check that it plays, and remux or convert it",
         ) from error
+
+
+def packets_of(container: InputContainer, stream: VideoStream) -> Iterator[Packet[VideoStream]]:
+    """The packets of a stream from here on, ending with the empty one that flushes the decoder.
+
+    Those of streams that begin only now, which damage in a transport stream can make up, are passed over: PyAV does not
+    know them. Raises av.FFmpegError where it cannot be read on.
+    """
+    while True:
+        try:
+            yield from container.demux(stream)
+        except IndexError:
+            continue
+        return
 
 
 def url_of(path: Path) -> str:

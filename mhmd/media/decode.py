@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
 from mhmd.errors import FilmDamaged, FilmUnreadable
-from mhmd.media.container import opened
+from mhmd.media.container import opened, packets_of
 from mhmd.media.probe import declared_seconds, no_frame, time_base_of
 
 if TYPE_CHECKING:
@@ -164,7 +164,7 @@ class PyavDecoder(Decoder):
         import av
 
         try:
-            for packet in container.demux(stream):
+            for packet in packets_of(container, stream):
                 self._packets += packet.size > 0
                 yield packet
         except av.FFmpegError:

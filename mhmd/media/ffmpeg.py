@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 
 from mhmd.errors import DependencyError, FilmUnreadable
 from mhmd.media.child import Child, Heard, Said
-from mhmd.media.container import MAX_PIXELS, input_options, opened, url_of
+from mhmd.media.container import MAX_PIXELS, input_options, opened, packets_of, url_of
 from mhmd.media.decode import WITHOUT_PTS, Decoded, Decoder
 from mhmd.media.filters import Filter
 from mhmd.media.probe import declared_seconds, no_frame, time_base_of
@@ -202,7 +202,7 @@ class _Times:
         self.length = self.ticks(1 / stream.average_rate) if stream.average_rate else 0
         self._dts: list[int] = []
         self._without_pts = container.format.name in WITHOUT_PTS
-        packets = (packet for packet in container.demux(stream) if packet.size)
+        packets = (packet for packet in packets_of(container, stream) if packet.size)
         if self._without_pts:
             self._dts = [packet.dts for packet in packets if packet.dts is not None]
         else:

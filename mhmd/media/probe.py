@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from mhmd.errors import FilmUnreadable
 from mhmd.media.bars import Bars, formats_of
 from mhmd.media.colour import Colour, colour_of
-from mhmd.media.container import MAX_PIXELS, opened
+from mhmd.media.container import MAX_PIXELS, opened, packets_of
 from mhmd.media.glance import Glance
 from mhmd.media.interlace import FieldOrder, Scan, Scanning, may_be_telecined, scanning_of, thinned
 
@@ -176,7 +176,7 @@ def no_frame(path: Path, why: str = "") -> FilmUnreadable:
 
 
 def _check_encryption(container: InputContainer, stream: VideoStream, path: Path) -> None:
-    first = next(container.demux(stream), None)
+    first = next(packets_of(container, stream), None)
     if first is not None and first.has_sidedata("encryption_info"):
         raise FilmUnreadable(
             f"{path} is encrypted", wanted="a film without copy protection", do="get an unprotected copy"
@@ -261,7 +261,7 @@ def _keyframes(container: InputContainer, stream: VideoStream) -> Iterator[Video
 
 
 def _next_keyframe(container: InputContainer, stream: VideoStream, seen: set[int | None]) -> VideoFrame | None:
-    packets = (packet for packet in container.demux(stream) if packet.size)
+    packets = (packet for packet in packets_of(container, stream) if packet.size)
     for packet in islice((packet for packet in packets if packet.is_keyframe), 1):
         if packet.dts in seen:
             return None
@@ -281,7 +281,7 @@ def _frames(container: InputContainer, stream: VideoStream) -> Iterator[VideoFra
     """The frames from here on that can be decoded."""
     import av
 
-    packets = container.demux(stream)
+    packets = packets_of(container, stream)
     while True:
         try:
             packet = next(packets)

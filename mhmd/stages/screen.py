@@ -111,7 +111,7 @@ def rejections(measures: Measures, hashes: Sequence[int | None], config: ScreenC
     pictures = ~np.isin(rejected_by, NO_PICTURE)
     colourless = np.isin(rejected_by, ("gray", "tinted"))
     if colourless.any() and colourless.sum() >= config.monochrome_share * pictures.sum():
-        rejected_by[rejected_by == "gray"] = MONOCHROME
+        rejected_by[colourless] = MONOCHROME
     rejected_by[repeats(hashes, rejected_by == None, config.repeat_radius)] = REPEAT  # noqa: E711  # of each entry
     return rejected_by
 
@@ -144,4 +144,4 @@ def run(inputs: Inputs, config: ScreenConfig, sink: Sink) -> None:
     sink.rows(Screening, frames.select(["film_id", "frame_id"]).append_column("rejected_by", rejected_by))
 
 
-STAGE = Stage(name="screen", version=2, config=ScreenConfig, scope="film", reads=(Frame,), writes=(Screening,), run=run)
+STAGE = Stage(name="screen", version=3, config=ScreenConfig, scope="film", reads=(Frame,), writes=(Screening,), run=run)

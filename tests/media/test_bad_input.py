@@ -245,3 +245,23 @@ def test_of_two_pictures_the_one_that_was_probed_is_decoded(name: str, film: Pat
     probe = probe_film(path)
     decoder = decoder_for(path, probe, max_damage=0, name=name)
     assert {(each.frame.width, each.frame.height) for each in decoder} == {(probe.width, probe.height)}
+
+
+@pytest.mark.parametrize("name", DECODERS)
+def test_a_stream_that_begins_late_is_passed_over(name: str, tmp_path: Path) -> None:
+    """As damage in a transport stream makes them up: PyAV does not know the stream of such packets."""
+    pictures = list(scene_pictures(Scene(400), 0, (96, 64)))
+    for part, pid in (("one", "0x100"), ("other", "0x200")):
+        write_film(
+            tmp_path / f"{part}.ts",
+            pictures,
+            evenly(400, Fraction(24)),
+            coding=Coding(),
+            options={"mpegts_start_pid": pid},
+        )
+    first, second = ((tmp_path / f"{part}.ts").read_bytes() for part in ("one", "other"))
+    film = tmp_path / "film.ts"
+    film.write_bytes(first * 4 + second + first)
+    probe = probe_film(film)
+    decoder = decoder_for(film, probe, max_damage=1, name=name, hwaccel="")
+    assert sum(1 for _ in decoder) >= 400
