@@ -67,7 +67,7 @@ def text(luma: NDArray[np.uint8]) -> float:
         return 0.0
     share = float(cv2.sumElems(cv2.multiply(edges, inside))[0]) / total
     lines = cv2.resize(inside * 255, areas.shape[::-1], interpolation=cv2.INTER_AREA) > 0
-    if lines.all():
+    if lines.all() or not lines.any():
         return 0.0
     return share * float(lines.sum() / (lines | ~on_ground).sum() * on_ground[~lines].mean())
 

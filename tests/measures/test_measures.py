@@ -120,3 +120,8 @@ def test_sepia_that_clips_is_a_tint() -> None:
 @given(arrays.arrays(np.float64, st.integers(1, 60), elements=st.floats(-1e6, 1e6)), st.floats(0, 100))
 def test_percentiles_are_those_of_numpy(values: np.ndarray, share: float) -> None:
     assert percentile(values, share) == pytest.approx(np.percentile(values, share), rel=1e-12, abs=1e-9)
+
+
+def test_grain_on_a_plain_ground_is_no_text() -> None:
+    grain = np.random.default_rng(0).normal(140, 4, (256, 456, 1)).clip(0, 255)
+    assert measure(np.repeat(grain, 3, axis=2).astype(np.uint8)).text == 0
