@@ -32,8 +32,15 @@ EDGE = 16
 GROUND_TOLERANCE = 8
 """Luma of a plain ground, averaged over areas, lies this near to one smooth surface: gradients and vignettes do."""
 
+TERMS = ((0, 0), (1, 0), (0, 1), (1, 1), (2, 0), (0, 2), (4, 0), (0, 4), (2, 2))
+"""Powers of x and y in the terms of a surface: all of second order, and the even ones of fourth."""
+
+DEGREE = 4
+"""The highest of these powers."""
+
 ORDERS = (3, 3, 3, 6, 6, 9)
-"""Terms of the surfaces fitted in turn: a plane reaches from a strip of one luma over the whole of a gradient."""
+"""How many terms the surfaces have that are fitted in turn: a plane reaches from a strip of one luma over the whole of
+a gradient."""
 
 GROUND_PX = 4
 """Side of these areas."""
@@ -128,30 +135,33 @@ def _is_rule(of: Boxes, shape: tuple[int, ...]) -> NDArray[np.bool_]:
 
 
 def _on_ground(areas: NDArray[np.float32]) -> NDArray[np.bool_]:
-    """Which areas h×w lie on one smooth surface, fitted to the commonest luma and what is near it."""
+    """Which areas h×w lie on one smooth surface, fitted to the commonest luma and what is near it.
+
+    The surface is a polynomial, so that all sums over the grid come from its moments, Σ xᵃ yᵇ, one axis at a time.
+    """
     import numpy as np
 
-    basis = _surfaces(*areas.shape)
-    sample, luma = basis[:, ::2, ::2].reshape(len(basis), -1), areas[::2, ::2].ravel()
-    counts = np.convolve(np.bincount(luma.astype(np.int64), minlength=256), np.ones(17), mode="same")
+    down, across = _powers(areas.shape[0]), _powers(areas.shape[1])
+    y, x, luma = down[:, ::2], across[:, ::2], areas[::2, ::2].astype(np.float64)
+    counts = np.convolve(np.bincount(luma.ravel().astype(np.int64), minlength=256), np.ones(17), mode="same")
     near = np.abs(luma - float(counts.argmax())) <= 3 * GROUND_TOLERANCE
-    surface = np.zeros(len(basis))
+    surface = np.zeros((DEGREE + 1, DEGREE + 1))
     for terms in ORDERS:
-        used = sample[:terms, near]  # multiplied by einsum: BLAS gives other last digits with other threads
-        normal = np.einsum("in,jn->ij", used, used) + 1e-3 * np.eye(terms)
-        surface[:terms] = np.linalg.solve(normal, np.einsum("in,n->i", used, luma[near]))
-        near = np.abs(luma - np.einsum("i,in->n", surface[:terms], sample[:terms])) <= GROUND_TOLERANCE
+        a, b = np.array(TERMS[:terms]).T
+        moments = y @ near.astype(np.float64) @ x.T
+        normal = moments[b[:, None] + b, a[:, None] + a] + 1e-3 * np.eye(terms)
+        surface[b, a] = np.linalg.solve(normal, (y[: DEGREE + 1] @ (near * luma) @ x[: DEGREE + 1].T)[b, a])
+        near = np.abs(luma - y[: DEGREE + 1].T @ surface @ x[: DEGREE + 1]) <= GROUND_TOLERANCE
         if not near.any():
             break
-    on_ground: NDArray[np.bool_] = np.abs(areas - np.einsum("i,ihw->hw", surface, basis)) <= GROUND_TOLERANCE
+    ground = down[: DEGREE + 1].T @ surface @ across[: DEGREE + 1]
+    on_ground: NDArray[np.bool_] = np.abs(areas - ground) <= GROUND_TOLERANCE
     return on_ground
 
 
 @cache
-def _surfaces(height: int, width: int) -> NDArray[np.float64]:
-    """The monomials of second order over h×w, and the even ones of fourth, 9×h×w."""
+def _powers(length: int) -> NDArray[np.float64]:
+    """The powers of `length` places from -1 to 1, from the 0th to those that products of terms have."""
     import numpy as np
 
-    y, x = np.meshgrid(np.linspace(-1, 1, height), np.linspace(-1, 1, width), indexing="ij")
-    of = [np.ones_like(x), x, y, x * y, x * x, y * y, x**4, y**4, x * x * y * y]
-    return np.stack(of)
+    return np.linspace(-1, 1, length) ** np.arange(2 * DEGREE + 1)[:, None]
