@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from array import array
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -48,25 +49,14 @@ class Watch:
         self._lit = {bars: bytearray() for bars in self._formats}
         self._edged = {bars: bytearray() for bars in self._formats}
 
-    def sharpness(self, whole: Picture) -> float:
-        """Take the next frame: the variance of its Laplacian."""
-        from mhmd.measures.light import sharpness
-        from mhmd.media.bars import ends_at, is_lit
-        from mhmd.media.opencv import cv2
+    def sharpness(self, wholes: Sequence[Picture]) -> list[float]:
+        """Take the next frames: the variance of the Laplacian of each."""
         from mhmd.shots.scores import tiny
 
-        if self._seen % self._step == 0:
-            blend = self._blending.feed(tiny(whole[self._part]))
-            if blend is not None:
-                self._blends.append(blend)
-        self._seen += 1
-        luma = cv2.cvtColor(whole, cv2.COLOR_BGR2GRAY).astype("uint8", copy=False)
-        for bars, small in self._formats.items():
-            lit, edged = self._lit[bars], self._edged[bars]
-            looked = len(lit) % BARS_EVERY == 0
-            lit.append(is_lit(luma, small) if looked else lit[-1])
-            edged.append((bars != self._main and ends_at(luma, small)) if looked else edged[-1])
-        return sharpness(luma[self._part])
+        entering = wholes[-self._seen % self._step :: self._step]
+        self._seen += len(wholes)
+        self._blends.extend(self._blending.feed([tiny(whole[self._part]) for whole in entering]))
+        return [self._sharpness(whole) for whole in wholes]
 
     def finish(self) -> None:
         """The film is over."""
@@ -90,3 +80,16 @@ class Watch:
         enough = max(MIN_EDGED, EDGED_FRAMES * length)
         sure = [bars for bars in fitting if bars == self._main or sum(self._edged[bars][frames]) >= enough]
         return max(sure, key=lambda bars: bars.left + bars.top + bars.right + bars.bottom, default=self._none)
+
+    def _sharpness(self, whole: Picture) -> float:
+        from mhmd.measures.light import sharpness
+        from mhmd.media.bars import ends_at, is_lit
+        from mhmd.media.opencv import cv2
+
+        luma = cv2.cvtColor(whole, cv2.COLOR_BGR2GRAY).astype("uint8", copy=False)
+        for bars, small in self._formats.items():
+            lit, edged = self._lit[bars], self._edged[bars]
+            looked = len(lit) % BARS_EVERY == 0
+            lit.append(is_lit(luma, small) if looked else lit[-1])
+            edged.append((bars != self._main and ends_at(luma, small)) if looked else edged[-1])
+        return sharpness(luma[self._part])

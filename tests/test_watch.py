@@ -1,7 +1,7 @@
 """What is seen of every frame while a film goes by."""
 
 from fractions import Fraction
-from itertools import accumulate
+from itertools import accumulate, islice
 from pathlib import Path
 
 import numpy as np
@@ -26,9 +26,10 @@ def test_a_dissolve_is_as_mixed_at_any_rate(rate: int, tmp_path: Path) -> None:
     times = tuple(accumulate([Fraction(0), *[Fraction(1, rate)] * len(pictures)]))
     write_film(tmp_path / "film.mp4", pictures, times, Fraction(rate))
     watch = Watch(probe_film(tmp_path / "film.mp4"))
-    for decoded in PyavDecoder(tmp_path / "film.mp4", 0):
-        watch.sharpness(watch.small(decoded.frame))
-        last = decoded
+    frames_of = iter(PyavDecoder(tmp_path / "film.mp4", 0))
+    while together := list(islice(frames_of, 7)):
+        watch.sharpness([watch.small(decoded.frame) for decoded in together])
+        last = together[-1]
     watch.finish()
     blends = [watch.blend(Pick(Candidate(k, k, k, 0.0, last.frame), 0, 0, k)) for k in range(len(pictures))]
     middle = (dissolve.start_frame + dissolve.end_frame) // 2

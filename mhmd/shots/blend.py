@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from mhmd.shots.scores import DELAY, HEIGHT, LENGTH, STEPS, WIDTH, blend_of
+from mhmd.shots.scores import DELAY, HEIGHT, STEPS, WIDTH, blend_of
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-LAGS = np.unique(np.concatenate([STEPS, 2 * STEPS]))
+AT_ONCE = 16
+"""Blends that are made by one call of NumPy: for one alone, calling takes most of the time."""
+
+LENGTH = 2 * DELAY + 1 + AT_ONCE
+"""Frames that are remembered."""
+
+LAGS = np.unique(np.concatenate([[0], STEPS, 2 * STEPS]))
 """How far apart the frames are whose inner products a blend needs."""
 
 NEAR, FAR = np.searchsorted(LAGS, STEPS), np.searchsorted(LAGS, 2 * STEPS)
@@ -22,39 +29,46 @@ class Blends:
 
     def __init__(self) -> None:
         self._fed = 0
-        self._vectors = np.zeros((LENGTH, HEIGHT * WIDTH * 3), np.float32)
-        self._inner = np.zeros((LENGTH, len(LAGS)))
-        self._squares = np.zeros(LENGTH)
-        self._levels = np.zeros(LENGTH)
+        self._vectors = np.ones((LENGTH + 1, HEIGHT * WIDTH * 3), np.float32)  # the last one adds up levels
+        self._inner = np.zeros((LENGTH, len(LAGS) + 1))
 
-    def feed(self, picture: NDArray[np.uint8]) -> float | None:
-        """Takes the next frame as `tiny` gives it; the blend of the frame 24 before, if there is one."""
-        slot = self._fed % LENGTH
-        if self._fed == 0:
-            self._vectors[:] = picture.reshape(-1) - np.float32(128)
-        vector = self._vectors[slot]
-        np.subtract(picture.reshape(-1), np.float32(128), out=vector, dtype=np.float32)
-        self._inner[slot] = self._vectors[(self._fed - LAGS) % LENGTH] @ vector / len(vector)
-        self._squares[slot] = vector @ vector / len(vector)
-        self._levels[slot] = vector.mean()
-        if self._fed == 0:
-            self._inner[:], self._squares[:], self._levels[:] = self._squares[0], self._squares[0], self._levels[0]
-        self._fed += 1
-        return self._blend(self._fed - 1 - DELAY) if self._fed > DELAY else None
+    def feed(self, pictures: Sequence[NDArray[np.uint8]]) -> list[float]:
+        """Takes the next frames as `tiny` gives them; the blends of as many frames 24 before, if there are some."""
+        known: list[float] = []
+        for start in range(0, len(pictures), AT_ONCE):
+            first = self._fed
+            for picture in pictures[start : start + AT_ONCE]:
+                self._take(picture)
+            known += self._blends(max(0, first - DELAY), self._fed - DELAY)
+        return known
 
     def finish(self) -> list[float]:
         """The blends of the last frames, when the film is over."""
         fed = self._fed
         last = (self._vectors[(fed - 1) % LENGTH] + 128).astype(np.uint8)
-        more = [self.feed(last) for _ in range(DELAY)] if fed else []
-        return [blend for blend in more if blend is not None][-min(fed, DELAY) :] if fed else []
+        return self.feed([last] * DELAY)[-min(fed, DELAY) :] if fed else []
 
-    def _blend(self, index: int) -> float:
-        before, middle, after = (index - STEPS) % LENGTH, index % LENGTH, (index + STEPS) % LENGTH
-        return blend_of(
+    def _take(self, picture: NDArray[np.uint8]) -> None:
+        slot = self._fed % LENGTH
+        if self._fed == 0:
+            self._vectors[:LENGTH] = picture.reshape(-1) - np.float32(128)
+        vector = self._vectors[slot]
+        np.subtract(picture.reshape(-1), np.float32(128), out=vector, dtype=np.float32)
+        others = self._vectors[np.append((self._fed - LAGS) % LENGTH, LENGTH)]
+        self._inner[slot] = others @ vector / len(vector)
+        if self._fed == 0:
+            self._inner[:] = self._inner[0]
+        self._fed += 1
+
+    def _blends(self, first: int, end: int) -> list[float]:
+        index = np.arange(first, end)[:, None]
+        before, middle, after = ((index + steps) % LENGTH for steps in (-STEPS, 0, STEPS))
+        squares, levels = self._inner[:, 0], self._inner[:, -1]
+        blends: list[float] = blend_of(
             self._inner[after, FAR],
             self._inner[middle, NEAR],
             self._inner[after, NEAR],
-            (self._squares[before], self._squares[middle], self._squares[after]),
-            (self._levels[before], self._levels[after]),
-        )
+            (squares[before], squares[middle], squares[after]),
+            (levels[before], levels[after]),
+        ).tolist()
+        return blends

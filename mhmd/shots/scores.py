@@ -110,8 +110,10 @@ class Scorer:
         change, apart, smeared, returns = _cut(inner, levels, squares, variances)
         return Scores(
             index,
-            blend_of(
-                inner[a, c], inner[m, a], inner[m, c], (squares[a], squares[m], squares[c]), (levels[a], levels[c])
+            float(
+                blend_of(
+                    inner[a, c], inner[m, a], inner[m, c], (squares[a], squares[m], squares[c]), (levels[a], levels[c])
+                )
             ),
             change,
             apart,
@@ -124,13 +126,14 @@ def blend_of(
     ac: NDArray[np.float64],
     ma: NDArray[np.float64],
     mc: NDArray[np.float64],
-    squares: tuple[NDArray[np.float64], float, NDArray[np.float64]],
+    squares: tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]],
     levels: tuple[NDArray[np.float64], NDArray[np.float64]],
-) -> float:
+) -> NDArray[np.float64]:
     """√(|c - a|² / that of unrelated pictures) · (1 - 4 |m - (a + c) / 2|² / |c - a|²) of frames a, m, c; see Scores.
 
     The last factor is 1 where m is the mean, and 0 where it equals one of them or where a way from a to c by random
-    steps has led. Given are inner products, squares of a, m, c and mean levels of a, c; a and c are arrays, by step.
+    steps has led. Given are inner products, squares of a, m, c and mean levels of a, c; the last axis is that of steps,
+    the greatest of which is given.
     """
     a, m, c = squares
     apart = a + c - 2 * ac
@@ -138,7 +141,8 @@ def blend_of(
     variances = np.maximum(a - levels[0] ** 2, 0.0) + np.maximum(c - levels[1] ** 2, 0.0)
     unrelated = variances + (levels[0] - levels[1]) ** 2 + FLOOR
     linear = np.maximum(0.0, 1 - 4 * off / (apart + FLOOR))
-    return float((np.sqrt((apart / unrelated).clip(0, 1)) * linear).max())
+    blends: NDArray[np.float64] = (np.sqrt((apart / unrelated).clip(0, 1)) * linear).max(axis=-1)
+    return blends
 
 
 def _cut(

@@ -109,8 +109,7 @@ def stills(
     frames, picks = iter(decoder), list[Pick]()
     while together := list(islice(frames, at_once)):
         wholes = [small(decoded.frame) for decoded in together]
-        sharpness = [watch.sharpness(whole) for whole in wholes]
-        for decoded, whole, sharp in zip(together, wholes, sharpness, strict=True):
+        for decoded, whole, sharp in zip(together, wholes, watch.sharpness(wholes), strict=True):
             index, ticks = decoded.index, decoded.ticks
             if not decoded.suspect:
                 sampler.offer(Candidate(index, decoded.pts, ticks, sharp, decoded.frame))
