@@ -25,6 +25,10 @@ from mhmd.stage import Where
 
 POLL_S = 0.2
 
+KEEP = {"MALLOC_MMAP_THRESHOLD_": str(32 << 20), "MALLOC_TRIM_THRESHOLD_": str(256 << 20)}
+"""glibc gives a picture's memory back to the kernel and takes it anew, page by page; a child keeps as many bytes as
+this. That costs no more at the peak, and saves a fiftieth of the work."""
+
 
 @dataclass(frozen=True, slots=True)
 class Job:
@@ -211,7 +215,9 @@ class _Child:
         self._job = job
         self._messages = messages
         threads = str(max(1, (os.cpu_count() or 1) // workers))
-        self._surroundings = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS"), threads)
+        self._surroundings = KEEP | dict.fromkeys(
+            ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS"), threads
+        )
         if job.gpus:
             self._surroundings["CUDA_VISIBLE_DEVICES"] = job.gpus[number]
         self._start()
