@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 SAMPLES = 24, 100
 """At fewest and at most so many points of the film, evenly spread, have their keyframes looked at."""
 
-SAMPLE_EVERY_S = 10.0
+SAMPLE_EVERY_S = 15.0
 """Between these bounds there is one point in each such part, s: a keyframe costs as much as ten frames or so, and of a
 short film a hundred would cost a fifth of decoding it."""
 
