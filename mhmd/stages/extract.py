@@ -33,8 +33,9 @@ if TYPE_CHECKING:
     Picture = NDArray[np.uint8]
 
 TOGETHER, TOGETHER_PIXELS = 16, 16 * 1920 * 1080
-"""Frames that are decoded one after the other before they are looked at, where they are no larger than this together,
-and pictures that are stored before they are measured: each work finds its caches warm. Under a second in any case."""
+"""Frames that are decoded, and scaled down while they are in the caches, one after the other before more is done with
+them, where they are no larger than this together; and pictures that are stored before they are measured: each work finds
+its caches warm. Under a second in any case."""
 
 LONGEST_CELL_S = Fraction(3, 20)
 """Of each such stretch one frame may be stored: few to hold in memory, and some in every shot that is to be seen."""
@@ -107,9 +108,9 @@ def stills(
         return Still(candidate.index, candidate.pts, candidate.ticks, pick.shot, crop, watch.blend(pick)), jpeg
 
     frames, picks = iter(decoder), list[Pick]()
-    while together := list(islice(frames, at_once)):
-        wholes = [small(decoded.frame) for decoded in together]
-        for decoded, whole, sharp in zip(together, wholes, watch.sharpness(wholes), strict=True):
+    while together := [(decoded, small(decoded.frame)) for decoded in islice(frames, at_once)]:
+        sharpness = watch.sharpness([whole for _, whole in together])
+        for (decoded, whole), sharp in zip(together, sharpness, strict=True):
             index, ticks = decoded.index, decoded.ticks
             if not decoded.suspect:
                 sampler.offer(Candidate(index, decoded.pts, ticks, sharp, decoded.frame))
