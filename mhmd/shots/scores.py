@@ -20,6 +20,7 @@ FLOOR = 16.0
 STEPS = np.array((4, 8, 12, 16, 24))
 """Frames before and after that a frame's blend is looked for: dissolves of 6 frames to 4 s."""
 DELAY = 24
+"""Frames after which a blend is known."""
 LENGTH = 2 * DELAY + 1
 NEAR, FAR = 4, 12
 """Frames on either side of a cut that must be alike, and those among which an old picture may come back."""
@@ -32,13 +33,14 @@ PLAIN_DISTANCE = 100.0
 """Standard deviation below which, and mean's distance from mid-gray above which, a picture is plain black or white."""
 CHANGE_MIN = 0.2
 """Change below which no cut is looked for."""
+LAG = FAR + MIXED - 1
+"""Frames after which it is known whether one begins a shot."""
+HELD = FAR + 1 + LAG
 
 
 class Scores(NamedTuple):
-    """Of one frame.
+    """Of one frame, which may begin a shot.
 
-    `blend`, 0 to 1: how much it is the mean of two frames as far before as after it that differ: ~1 in the middle of a
-    dissolve or fade, ~0 elsewhere, also in motion.
     `change`, 0 to about 2: how far the frames before are from this one and those after, where 1 = unrelated pictures.
     `apart`: that distance over the greatest within either side, as root. 0 where there is too little change.
     `smeared`: the same without one to three frames from this one on, which may be mixed of both sides.
@@ -46,7 +48,6 @@ class Scores(NamedTuple):
     """
 
     frame: int
-    blend: float
     change: float
     apart: float
     smeared: float
@@ -67,59 +68,46 @@ def plain(picture: NDArray[np.uint8]) -> bool:
 
 
 class Scorer:
-    """Scores frames while a film goes by, each when `DELAY` = 24 more were fed.
+    """Scores frames while a film goes by, each when `LAG` = 14 more were fed.
 
     Before the film's first frame and after its last one these are taken to stand still.
     """
 
     def __init__(self) -> None:
         self._fed = 0
-        self._vectors = np.zeros((LENGTH, HEIGHT * WIDTH * 3), np.float32)
-        self._inner = np.zeros((LENGTH, LENGTH))
-        self._levels = np.zeros(LENGTH)
+        self._vectors = np.zeros((HELD, HEIGHT * WIDTH * 3), np.float32)
+        self._inner = np.zeros((HELD, HELD))
+        self._levels = np.zeros(HELD)
 
     def feed(self, picture: NDArray[np.uint8]) -> Scores | None:
-        """Takes the next frame as `tiny` gives it; the scores of the frame 24 before, if there is one."""
+        """Takes the next frame as `tiny` gives it; the scores of the frame 14 before, if there is one."""
         if self._fed == 0:
             self._vectors[:] = picture.reshape(-1) - np.float32(128)
             self._inner[:] = self._vectors[0] @ self._vectors[0] / self._vectors.shape[1]
             self._levels[:] = self._vectors[0].mean()
-        slot = self._fed % LENGTH
+        slot = self._fed % HELD
         self._vectors[slot] = picture.reshape(-1)
         self._vectors[slot] -= 128
         inner = self._vectors @ self._vectors[slot] / self._vectors.shape[1]
         self._inner[slot] = self._inner[:, slot] = inner
         self._levels[slot] = self._vectors[slot].mean()
         self._fed += 1
-        return self._scores(self._fed - 1 - DELAY) if self._fed > DELAY else None
+        return self._scores(self._fed - 1 - LAG) if self._fed > LAG else None
 
     def finish(self) -> list[Scores]:
         """The scores of the last frames, when the film is over."""
         fed = self._fed
-        last = (self._vectors[(fed - 1) % LENGTH] + 128).astype(np.uint8)
-        more = [self.feed(last) for _ in range(DELAY)] if fed else []
+        last = (self._vectors[(fed - 1) % HELD] + 128).astype(np.uint8)
+        more = [self.feed(last) for _ in range(LAG)] if fed else []
         return [scores for scores in more if scores and scores.frame < fed]
 
     def _scores(self, index: int) -> Scores:
-        around = np.arange(index - DELAY, index + DELAY + 1) % LENGTH
+        around = np.arange(index - FAR, index + LAG + 1) % HELD
         inner = self._inner[np.ix_(around, around)]
         levels = self._levels[around]
         squares = inner.diagonal()
         variances = np.maximum(squares - levels**2, 0.0)
-        a, m, c = DELAY - STEPS, DELAY, DELAY + STEPS
-        change, apart, smeared, returns = _cut(inner, levels, squares, variances)
-        return Scores(
-            index,
-            float(
-                blend_of(
-                    inner[a, c], inner[m, a], inner[m, c], (squares[a], squares[m], squares[c]), (levels[a], levels[c])
-                )
-            ),
-            change,
-            apart,
-            smeared,
-            returns,
-        )
+        return Scores(index, *_cut(inner, levels, squares, variances))
 
 
 def blend_of(
@@ -129,8 +117,9 @@ def blend_of(
     squares: tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]],
     levels: tuple[NDArray[np.float64], NDArray[np.float64]],
 ) -> NDArray[np.float64]:
-    """√(|c - a|² / that of unrelated pictures) · (1 - 4 |m - (a + c) / 2|² / |c - a|²) of frames a, m, c; see Scores.
+    """√(|c - a|² / that of unrelated pictures) · (1 - 4 |m - (a + c) / 2|² / |c - a|²) of frames a, m, c.
 
+    ~1 in the middle of a dissolve or fade, ~0 elsewhere, also in motion.
     The last factor is 1 where m is the mean, and 0 where it equals one of them or where a way from a to c by random
     steps has led. Given are inner products, squares of a, m, c and mean levels of a, c; the last axis is that of steps,
     the greatest of which is given.
@@ -154,14 +143,14 @@ def _cut(
     """Change, apart, smeared and returns; see Scores."""
 
     def sides(mixed: int) -> tuple[float, float, bool]:
-        last, first = DELAY - 1, DELAY + mixed
+        last, first = FAR - 1, FAR + mixed
         unrelated = variances[last] + variances[first] + (levels[last] - levels[first]) ** 2 + FLOOR
         if squares[last] + squares[first] - 2 * inner[last, first] < CHANGE_MIN * unrelated:
             return 0.0, 0.0, False
-        before, after = slice(DELAY - FAR, DELAY), slice(first, first + FAR)
+        before, after = slice(0, FAR), slice(first, first + FAR)
         far = squares[before, None] + squares[None, after] - 2 * inner[before, after]
         least = max(0.0, float(far[-NEAR:, :NEAR].min()))
-        ends = (DELAY - NEAR, first), (last, first + NEAR - 1)
+        ends = (FAR - NEAR, first), (last, first + NEAR - 1)
         span = max(0.0, *(float(squares[i] + squares[j] - 2 * inner[i, j]) for i, j in zip(*ends, strict=True)))
         return least / float(unrelated), (least / (span + FLOOR)) ** 0.5, bool(far.min() < least / 2)
 

@@ -1,22 +1,64 @@
-"""Blends alone, against those among all scores."""
+"""Blends against their formula, and on what they are to tell apart."""
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from mhmd.shots.blend import Blends
-from mhmd.shots.scores import Scorer, tiny
-from tests.shots.footage import CUT, Join, film, scene
+from mhmd.shots.scores import DELAY, FLOOR, STEPS
+from tests.shots.footage import CUT, Join, Pictures, film, scene
+
+SMALL = (48, 27)
 
 
-@pytest.mark.parametrize("at_once", [1, 16, 50])
-@pytest.mark.parametrize("frames", [1, 10, 24, 25, 60])
-def test_blends_are_those_of_the_scorer(frames: int, at_once: int) -> None:
-    pictures = film([scene(60, 1), scene(60, 2), scene(60, 3)], [Join(20), CUT])[0][-frames - 60 :][:frames]
-    scorer, blends = Scorer(), Blends()
-    wanted = [scores for each in pictures if (scores := scorer.feed(tiny(each)))] + scorer.finish()
-    found: list[float] = []
-    for start in range(0, frames, at_once):
-        found += blends.feed([tiny(each) for each in pictures[start : start + at_once]])
-    found += blends.finish()
-    assert np.allclose(found, [scores.blend for scores in wanted], atol=1e-5)
-    assert len(found) == frames
+def blended(pictures: Pictures, at_once: int = 16) -> list[float]:
+    blends = Blends()
+    fed: list[float] = []
+    for start in range(0, len(pictures), at_once):
+        fed += blends.feed(pictures[start : start + at_once])
+        assert len(fed) == max(0, min(start + at_once, len(pictures)) - DELAY)
+    return fed + blends.finish()
+
+
+def blend_of(pictures: Pictures, frame: int) -> float:
+    """The formula in blend_of's docstring, from the pictures themselves."""
+    vectors = pictures.reshape(len(pictures), -1).astype(float)
+    m = vectors[frame]
+    best = 0.0
+    for step in STEPS:
+        a, c = vectors[max(0, frame - step)], vectors[min(len(vectors) - 1, frame + step)]
+        apart = np.mean((c - a) ** 2)
+        unrelated = a.var() + c.var() + (a.mean() - c.mean()) ** 2 + FLOOR
+        linear = 1 - 4 * np.mean((m - (a + c) / 2) ** 2) / (apart + FLOOR)
+        best = max(best, min(1.0, apart / unrelated) ** 0.5 * linear)
+    return best
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.integers(1, 90), st.integers(0, 20), st.integers(0, 1000), st.integers(1, 50))
+def test_every_frame_is_blended_by_the_formula(frames: int, mixed: int, seed: int, at_once: int) -> None:
+    random = np.random.default_rng(seed)
+    parts = [random.integers(0, 256, (frames, 27, 48, 3), np.uint8), scene(30, seed, SMALL)]
+    pictures = film(parts, [Join(min(mixed, frames))])[0]
+    blends = blended(pictures, at_once)
+    assert len(blends) == len(pictures)
+    for frame in range(0, len(blends), max(1, len(blends) // 7)):
+        assert blends[frame] == pytest.approx(blend_of(pictures, frame), abs=2e-3)
+
+
+@pytest.mark.parametrize("join", [Join(8), Join(20), Join(60), Join(30, through=0), Join(30, through=255)])
+def test_only_dissolves_and_fades_blend(join: Join) -> None:
+    random = np.random.default_rng(0)
+    stills = (scene(1, seed, SMALL).repeat(100, axis=0) for seed in (1, 2))
+    pictures, (truth,) = film([(each + random.normal(0, 3, each.shape)).clip(0, 255) for each in stills], [join])
+    blends = np.array(blended(pictures))
+    middle = blends[truth.start_frame : truth.end_frame]
+    assert middle.max() > 0.8
+    assert np.median(middle) > 0.4
+    assert blends[: truth.start_frame - DELAY].max() < 0.3
+    assert blends[truth.end_frame + DELAY :].max() < 0.3
+
+
+def test_a_cut_does_not_blend() -> None:
+    assert max(blended(film([scene(40, 0, SMALL), scene(40, 3, SMALL)], [CUT])[0])) < 0.35

@@ -29,7 +29,7 @@ def test_cuts(name: str) -> None:
 
 @pytest.mark.parametrize(("name", "join"), [*((name, Join(16)) for name in SLOW), ("cascade", Join(24, through=BLACK))])
 def test_dissolves_and_fades_have_extent(name: str, join: Join) -> None:
-    scenes = [scene(60, 1), scene(50, 4), scene(60, 5)]
+    scenes = [scene(60, 2), scene(50, 5), scene(60, 6)]
     pictures, truth = film(scenes, [join, CUT])
     found = fed(detector(name), pictures)
     assert [each.kind for each in found] == [each.kind for each in truth]
@@ -96,7 +96,7 @@ def test_where_nothing_is_in_doubt_the_cascade_settles_soon() -> None:
     pictures = film([still(scene(1, seed)[0], 60) for seed in (0, 1)], [CUT])[0]
     behind = []
     for index, picture in enumerate(pictures):
-        finder.feed(index, 0.0, picture)
+        finder.feed(index, index / 24, picture)
         behind.append(index - finder.settled)
     assert max(behind) <= 40
     assert behind[50] <= 30
@@ -113,6 +113,28 @@ assert [each.kind for each in fed(detector("cascade"), film(scenes, [Join(12)])[
 assert "torch" not in sys.modules
 """
     subprocess.run([sys.executable, "-c", program], check=True)
+
+
+@pytest.mark.parametrize(("rate", "seconds"), [(24, 2.5), (50, 1.5), (120, 1.0)])
+def test_slow_dissolves_are_found_at_any_rate_and_cuts_to_the_frame(rate: int, seconds: float) -> None:
+    stills = [still(scene(1, seed)[0], round(rate * (seconds + 1.5))) for seed in (1, 4, 5)]
+    pictures, (slow, cut) = film(stills, [Join(round(rate * seconds)), CUT])
+    finder, found = detector("cascade"), []
+    for index, picture in enumerate(pictures):
+        found += finder.feed(index, index / rate, picture)
+        assert index - finder.settled <= 138 * -(-rate // 37)
+    found += finder.finish()
+    assert [each.kind for each in found] == ["dissolve", "cut"]
+    assert found[0].start_frame == pytest.approx(slow.start_frame, abs=rate * seconds / 4)
+    assert found[0].end_frame == pytest.approx(slow.end_frame, abs=rate * seconds / 4)
+    assert found[1].start_frame == cut.start_frame
+
+
+def test_the_cascade_needs_no_sensible_times() -> None:
+    pictures, truth = film([scene(60, 1), scene(60, 4)], [CUT])
+    finder = detector("cascade")
+    found = [each for picture in pictures for each in finder.feed(0, 0.0, picture)] + finder.finish()
+    assert [(each.kind, each.start_frame) for each in found] == [("cut", truth[0].start_frame)]
 
 
 @settings(max_examples=12, deadline=None)
