@@ -48,7 +48,8 @@ CONTEXT = 16
 """Pictures before and after what is in doubt that the network sees at least."""
 WINDOW = 48
 """Pictures that the network sees at least."""
-SLOWEST = 3
+SLOWEST, AGAIN = 3, 6
+"""At thrice the speed the network sees once more what it did not see at another one, unless there are fewer numbers."""
 LEAST_STEP_S = 2 / 75
 """Frames get numbers when they are as far apart: every one at 24 to 30 a second, every second at 48 to 60."""
 MAX_STEP = 5
@@ -150,7 +151,7 @@ class Cascade:
             found += self._dense((), cuts, clear)
             strides = range(1, SLOWEST + 1)
         for stride in strides:
-            found += self._sparse([doubt for doubt in left if stride in (doubt.stride, SLOWEST)], stride, clear)
+            found += self._sparse([doubt for doubt in left if _may_last(doubt, stride)], stride, clear)
             left = self._unseen(left, found)
         first = self._frame(self._stretch[0].number - GROW)
         found = within(joined(self._through_black(found), GAP), max(self._free, first), end)
@@ -214,6 +215,11 @@ class Cascade:
         held = self._fed - len(self._pictures)
         pictures = np.stack([self._pictures[min(max(frame, held), self._fed - 1) - held] for frame in frames])
         return Window(np.array(frames), pictures, self._network(pictures[None])[0])
+
+
+def _may_last(doubt: Doubt, stride: int) -> bool:
+    """Whether the numbers in doubt are to be seen with this stride: theirs, or in the end, if they are not few, all."""
+    return stride == doubt.stride or (stride == SLOWEST and doubt.end - doubt.first >= AGAIN)
 
 
 def _near(doubts: Sequence[Doubt], stride: int) -> list[list[Doubt]]:
