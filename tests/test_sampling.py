@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from mhmd.sampling import PIECES, Candidate, Grid, Pick, Sampler, spread
 from mhmd.shots import Transition
+from mhmd.stages.extract import ExtractConfig, grid_of
 from tests.films import Picture
 
 STEP = 10
@@ -114,6 +115,20 @@ def test_picks_are_those_of_the_definition(
     assert most <= lag + 3 + guard // STEP + (PIECES + 1) * (minimum + 1)
     for pick in picks:
         assert pick.first_frame <= pick.candidate.index < pick.end_frame
+
+
+@given(
+    rate=st.sampled_from([24, 25]),
+    least=st.integers(1, 14),
+    shots=st.lists(st.integers(26, 90), min_size=1, max_size=4),
+    data=st.data(),
+)
+def test_every_shot_of_a_second_gives_the_minimum(rate: int, least: int, shots: list[int], data: st.DataObject) -> None:
+    grid = grid_of(ExtractConfig(min_per_shot=least), Fraction(1, rate * STEP))
+    sharpness = data.draw(st.lists(st.integers(0, 9), min_size=sum(shots), max_size=sum(shots)))
+    picks, most = picked(sharpness, transitions_of([(frames, 0) for frames in shots[:-1]]), 30, grid)
+    assert all(sum(pick.shot == shot for pick in picks) >= least for shot in range(len(shots)))
+    assert most <= 30 + 3 + rate // 5 + (PIECES + 1) * (least + 1)
 
 
 def test_the_sharpest_of_each_second() -> None:

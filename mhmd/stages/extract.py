@@ -40,6 +40,10 @@ its caches warm. Under a second in any case."""
 LONGEST_CELL_S = Fraction(3, 20)
 """Of each such stretch one frame may be stored: few to hold in memory, and some in every shot that is to be seen."""
 
+SHORT_INSIDE_S, SHORTEST_CELL_S = Fraction(3, 5), Fraction(1, 25)
+"""The inside of a shot of a second, which is to give `min_per_shot`: three cells for each, so that its part
+has one of its own. No shorter cells than these: at 24 frames a second every frame may then be stored."""
+
 
 class ExtractConfig(Config):
     """Which frames are stored, and how."""
@@ -88,7 +92,8 @@ def exact(seconds: float) -> Fraction:
 def grid_of(config: ExtractConfig, time_base: Fraction) -> Grid:
     """The grid that a config asks for, in ticks of this length, s."""
     interval, guard = exact(config.interval_s), exact(config.guard_s)
-    cell = min(interval / 4, LONGEST_CELL_S)
+    enough = max(SHORTEST_CELL_S, SHORT_INSIDE_S / (3 * max(1, config.min_per_shot)))
+    cell = min(interval / 4, LONGEST_CELL_S, enough)
     return Grid(cell / time_base, interval / time_base, guard / time_base, config.min_per_shot)
 
 
@@ -243,7 +248,7 @@ def run(inputs: Inputs, config: ExtractConfig, sink: Sink) -> None:
 
 STAGE = Stage(
     name="extract",
-    version=4,
+    version=5,
     config=ExtractConfig,
     scope="film",
     reads=(),
