@@ -15,6 +15,7 @@ from types import TracebackType
 from typing import IO, Self
 
 from mhmd.errors import DependencyError
+from mhmd.media.complaints import spoils
 
 PIPE_BYTES = 1 << 20
 """Size of the pipe: frames are large, and the usual 64 KiB make the two processes take turns for every bit of one."""
@@ -44,6 +45,11 @@ OUTPUT = re.compile(r": Video: rawvideo[^,]*(?:, .*?\w+\(([^)]*)\))?")
 
 CHROMA_PLACES = {"left", "center", "topleft", "top", "bottomleft", "bottom"}
 
+DECODER = re.compile(r"Stream #0:\d+ \((\w+)\) -> ")
+"""The line that names the decoder, between opening the film and decoding it."""
+
+OF_PICTURES = re.compile(r"\[(\w+) @ \w+\] \[(error|warning)\] (.+)")
+
 COMPLAINT = re.compile(r"\[(?:error|fatal)\] (.+)")
 
 NEW_SIZE = re.compile(r"Reconfiguring filter graph .*changed to \w+(?:\([^)]*\))?, (\d+)x(\d+)")
@@ -57,12 +63,14 @@ class Heard:
     """What ffmpeg said of a frame that it decoded, which comes through the pipe later, or never.
 
     `pts` in units of the film's time base; None when not even ffmpeg knows. `lost` packets before it gave no frame.
+    `doubtful`: after the last of them, the decoder complained of damage.
     """
 
     pts: int | None
     key_frame: bool
     corrupt: bool
     lost: int
+    doubtful: bool
 
 
 @dataclass(slots=True)
@@ -71,14 +79,16 @@ class Said:
 
     `frames` are those that were decoded and not asked for yet, `latest` is the latest time of any; `lost` packets after
     the last of them gave none. `size` is one that frames changed to, width and height; `chroma` is where chroma lies
-    between the pixels of luma.
+    between the pixels of luma. `decoder` is FFmpeg's name of what decodes, empty before it begins.
     """
 
     packets: int = 0
     frames: deque[Heard] = field(default_factory=deque)
     latest: int = -sys.maxsize
     lost: int = 0
+    doubtful: bool = False
     corrupt: bool = False
+    decoder: str = ""
     size: tuple[int, int] | None = None
     chroma: str = ""
     complaints: list[str] = field(default_factory=list)
@@ -92,21 +102,26 @@ class Said:
             self.chroma = next(iter(CHROMA_PLACES.intersection((found[1] or "").split(", "))), "unspecified")
         if found := DECODED.search(line):
             pts = None if found[1] == "NOPTS" else int(found[1])
-            self.frames.append(Heard(pts, found[2] == "1", self.corrupt, self.lost))
+            self.frames.append(Heard(pts, found[2] == "1", self.corrupt, self.lost, self.doubtful))
             self.latest = max(self.latest, pts or self.latest)
-            self.corrupt, self.lost = False, 0
+            self.corrupt, self.lost, self.doubtful = False, 0, False
         elif "Decoder returned EOF" in line:
             self.latest = sys.maxsize
+        elif not self.decoder and (found := DECODER.search(line)):
+            self.decoder = found[1]
         elif " -> " in line or " <- " in line:
             pass
         elif "corrupt decoded frame" in line:
             self.corrupt = True
         elif any(words in line for words in FAILED):
             self.lost += 1
+            self.doubtful = False
         elif found := PACKETS.search(line):
             self.packets = int(found[1])
         elif found := NEW_SIZE.search(line):
             self.size = int(found[1]), int(found[2])
+        elif (found := OF_PICTURES.search(line)) and found[1] == self.decoder:
+            self.doubtful |= spoils(found[3], error=found[2] == "error")
         if len(self.complaints) < COMPLAINTS and (found := COMPLAINT.search(line)):
             self.complaints.append(found[1].strip())
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
 from mhmd.errors import FilmDamaged, FilmUnreadable
+from mhmd.media.complaints import Doubt, listening
 from mhmd.media.container import opened, packets_of
 from mhmd.media.probe import declared_seconds, no_frame, time_base_of
 
@@ -22,6 +23,9 @@ if TYPE_CHECKING:
 SHORT_S = 1.0
 """A film may end this much before its container says, s: the end of the last frame is a guess in some containers."""
 
+JOINT_S = 1.0
+"""Where times go back by more than this, s, the clock of another recording begins."""
+
 WITHOUT_PTS = ("avi", "asf")
 """Containers that tell when packets are decoded, not when frames are shown."""
 
@@ -31,8 +35,8 @@ class Decoded:
     """One decoded frame.
 
     `index` counts from 0. `pts` is its time stamp, `ticks` its time from the film's first frame, in units of the
-    stream's time base. `suspect`: something before it could not be decoded and no keyframe came since, so that it
-    may show that damage.
+    stream's time base. `suspect`: something before it could not be decoded, or the decoder complained of it, and no
+    keyframe came since that was decoded later, so that it may show that damage.
     """
 
     index: int
@@ -46,7 +50,7 @@ class Decoder(ABC):
     """One pass over a film, in one thread, so that the same file gives the same frames everywhere.
 
     Skipped and counted in `errors`: packets that give no frame, damaged frames, frames without a time or that go back
-    in time. Left out: first frames whose time is below 0 or not known, which players do not show either. `frames` is
+    in time. Counted, too: packets of which the decoder complains and yet gives a frame. Left out: first frames whose time is below 0 or not known, which players do not show either. `frames` is
     how many came, `end_ticks` where the last one ends, from the film's first frame. `name` is the decoder's, `filters`
     FFmpeg's text of those that frames go through, empty when they come as they were coded.
     """
@@ -63,6 +67,10 @@ class Decoder(ABC):
         self._max_damage = max_damage
         self._packets = 0
         self._suspect = False
+        self._delay = 0
+        self._unsettled = 0
+        self._back = 0
+        self._joint = ""
         self._first: Decoded | None = None
         self._last: Decoded | None = None
 
@@ -78,6 +86,29 @@ class Decoder(ABC):
         """A packet gave no frame."""
         self.errors += 1
         self._suspect = True
+        self._unsettled = max(self._unsettled, self._delay)
+
+    def _doubt(self) -> None:
+        """The decoder complained of a packet. Its frame is the next one, or comes after those that it holds back."""
+        self.errors += 1
+        self._suspect = True
+        self._unsettled = self._delay + 1
+
+    def _settle(self, *, key_frame: bool, damaged: bool) -> None:
+        """A frame came out. A keyframe mends what follows, unless it may have been decoded before the damage."""
+        self.errors += damaged
+        early = self._unsettled > 0
+        self._unsettled -= early
+        self._suspect = damaged or (self._suspect and (early or not key_frame))
+
+    def _look_back(self, pts: int | None, tick_s: float) -> None:
+        """Note where times go back, if they do at `pts`, in ticks."""
+        if self._last is None or pts is None or pts > self._last.pts:
+            return
+        self._back += 1
+        back_s = (self._last.pts - pts) * tick_s
+        if not self._joint and back_s > JOINT_S:
+            self._joint = f"{self._path}: times go back by {back_s:.1f} s after frame {self._last.index}"
 
     def _take(
         self, frame: VideoFrame, pts: int | None, length: int, *, key_frame: bool, corrupt: bool
@@ -87,8 +118,7 @@ class Decoder(ABC):
         if first is None and (pts is None or pts < 0):
             return None
         damaged = corrupt or pts is None or (last is not None and pts <= last.pts)
-        self.errors += damaged
-        self._suspect = damaged or (self._suspect and not key_frame)
+        self._settle(key_frame=key_frame, damaged=damaged)
         if damaged or pts is None:
             return None
         decoded = Decoded(self.frames, pts, pts - first.pts if first else 0, frame, self._suspect)
@@ -115,6 +145,12 @@ class Decoder(ABC):
         if declared_s - decoded_s > SHORT_S and 1 - decoded_s / declared_s > lost:
             lost = 1 - decoded_s / declared_s
             found = f"{self._path} ends after {decoded_s:.1f} of {declared_s:.1f} s"
+        if lost > self._max_damage and self._joint and 2 * self._back > self.errors:
+            raise FilmDamaged(
+                f"{self._joint}, as where recordings are joined",
+                wanted="one clock for all of a film",
+                do=f"give it one with: ffmpeg -i {self._path.name} -map 0:v:0 -c copy {self._path.stem}.mkv",
+            )
         if lost > self._max_damage:
             raise FilmDamaged(
                 found,
@@ -139,25 +175,35 @@ class PyavDecoder(Decoder):
     def _decode(self, container: InputContainer, stream: VideoStream) -> Iterator[Decoded]:
         import av
 
-        clock = _Clock(container.format.name)
+        clock, doubt = _Clock(container.format.name), Doubt()
+        context, tick_s = stream.codec_context, float(time_base_of(stream))
+        self._delay = held_back(stream)
         for packet in self._read(container, stream):
             clock.sent(packet)
             try:
-                frames = stream.decode(packet)
+                with listening(context, doubt):
+                    frames = stream.decode(packet)
             except av.FFmpegError:
                 clock.skip()
+                doubt.raised = False
                 self._lose()
                 continue
             for frame in frames:
+                if doubt.raised:
+                    doubt.raised = False
+                    self._doubt()
+                pts = clock.pts_of(frame)
+                self._look_back(pts, tick_s)
                 decoded = self._take(
                     frame,
-                    clock.pts_of(frame),
+                    pts,
                     frame.duration,
                     key_frame=frame.key_frame,
                     corrupt=frame.is_corrupt,
                 )
                 if decoded:
                     yield decoded
+        self.errors += doubt.raised
 
     def _read(self, container: InputContainer, stream: VideoStream) -> Iterator[Packet[VideoStream]]:
         """The film's packets, ending with the empty one that flushes the decoder, or where it cannot be read on."""
@@ -169,6 +215,11 @@ class PyavDecoder(Decoder):
                 yield packet
         except av.FFmpegError:
             self.errors += 1
+
+
+def held_back(stream: VideoStream) -> int:
+    """How many frames its decoder may hold back to bring them into the order of showing."""
+    return stream.codec_context.REORDER
 
 
 class _Clock:

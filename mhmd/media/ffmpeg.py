@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 from mhmd.errors import DependencyError, FilmUnreadable
 from mhmd.media.child import Child, Heard, Said
 from mhmd.media.container import MAX_PIXELS, input_options, opened, packets_of, url_of
-from mhmd.media.decode import WITHOUT_PTS, Decoded, Decoder
+from mhmd.media.decode import WITHOUT_PTS, Decoded, Decoder, held_back
 from mhmd.media.filters import Filter
 from mhmd.media.probe import declared_seconds, no_frame, time_base_of
 
@@ -65,13 +65,14 @@ class FfmpegDecoder(Decoder):
         with opened(self._path) as (container, stream):
             declared_s, tick_s = declared_seconds(container, stream), float(time_base_of(stream))
             times = _Times(container, stream)
+            self._delay = held_back(stream)
             command = self._command(stream, times)
         with Child(command) as child:
             yield from self._receive(child, times)
             said, status = child.finish()
         self._check_end(said, status)
         self._miss(said.frames, times)
-        self.errors += said.lost
+        self.errors += said.lost + said.doubtful
         self._packets = said.packets
         self._check_damage(self.end_ticks * tick_s, declared_s)
 
@@ -89,8 +90,8 @@ class FfmpegDecoder(Decoder):
                     heard = child.heard(pts)
                     own = None if self._retimed or not heard else heard.pop()
                     self._miss(heard, times)
-                    for _ in range(own.lost if own else 0):
-                        self._lose()
+                    if own:
+                        self._hear(own)
                     decoded = self._take(
                         frame,
                         times.shown_at(pts),
@@ -106,14 +107,19 @@ class FfmpegDecoder(Decoder):
     def _miss(self, heard: Iterable[Heard], times: _Times) -> None:
         """Take note of decoded frames that do not come: left out, gone back in time, or dropped by decimate."""
         for each in heard:
-            for _ in range(each.lost):
-                self._lose()
+            self._hear(each)
             if times.unknown > 0:
                 times.unknown -= 1
-            elif each.corrupt or not self._retimed:
-                self._lose()
-            elif each.key_frame:
-                self._suspect = False
+                continue
+            self._look_back(each.pts, float(times.tick_s))
+            self._settle(key_frame=each.key_frame, damaged=each.corrupt or not self._retimed)
+
+    def _hear(self, heard: Heard) -> None:
+        """Take note of what went wrong before a frame was decoded."""
+        for _ in range(heard.lost):
+            self._lose()
+        if heard.doubtful:
+            self._doubt()
 
     def _command(self, stream: VideoStream, times: _Times) -> list[str]:
         """The arguments. All that could change, drop, double or re-time frames is off."""
