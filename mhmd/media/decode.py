@@ -219,7 +219,8 @@ class PyavDecoder(Decoder):
 
 def held_back(stream: VideoStream) -> int:
     """How many frames its decoder may hold back to bring them into the order of showing."""
-    return stream.codec_context.REORDER
+    depth: int = stream.codec_context.reorder_depth  # type: ignore[attr-defined]  # PyAV's stubs leave it out
+    return depth
 
 
 class _Clock:

@@ -79,8 +79,10 @@ class StoredPictures:
 
         size = stored_size(crop, self._probe.pixel_aspect, self._short_side_px)
         picture = self._to_rgb.picture(self._cut(frame, crop), size)
+        if self._probe.mirrored:
+            picture = picture[:, ::-1]
         turns = self._probe.rotation_deg // 90
-        return np.ascontiguousarray(np.rot90(picture, -turns)) if turns else picture
+        return np.ascontiguousarray(np.rot90(picture, -turns))
 
 
 class Cut:

@@ -15,6 +15,7 @@ from mhmd.media.colour import Colour, colour_of
 from mhmd.media.container import MAX_PIXELS, opened, packets_of
 from mhmd.media.glance import Glance
 from mhmd.media.interlace import FieldOrder, Scan, Scanning, may_be_telecined, scanning_of, thinned
+from mhmd.media.upright import as_shown
 
 if TYPE_CHECKING:
     import numpy as np
@@ -72,7 +73,8 @@ class Probe:
     `time_base` is the length of a tick, s. `rate` is None when the container does not tell. `frames` is an estimate,
     for progress alone, at least 1. `coded` is the colour in which the film is coded, `colour` that in which a decoder
     gives its frames: the same, but for HDR films, which are tone-mapped. `pixel_aspect` is a pixel's width by its
-    height, `rotation_deg` the turn clockwise, of 0, 90, 180 and 270, that shows frames upright.
+    height. Frames are shown as they are to be when, if `mirrored`, left and right change places, and they are then turned
+    clockwise by `rotation_deg`, of 0, 90, 180 and 270.
     """
 
     codec: str
@@ -86,6 +88,7 @@ class Probe:
     formats: tuple[Bars, ...]
     pixel_aspect: Fraction
     rotation_deg: int
+    mirrored: bool
     monochrome: bool
     scanning: Scanning
 
@@ -124,6 +127,7 @@ def probe_film(path: Path, color_matrix: str | None = None) -> Probe:
             raise no_frame(path)
         coded = colour_of(first, color_matrix)
         glance = Glance(coded)
+        rotation_deg, mirrored = as_shown(first)
         formats = formats_of(glance.look(sample) for sample in chain([first], samples))
         return Probe(
             codec=stream.codec_context.name,
@@ -136,7 +140,8 @@ def probe_film(path: Path, color_matrix: str | None = None) -> Probe:
             coded=coded,
             formats=formats,
             pixel_aspect=_pixel_aspect(stream),
-            rotation_deg=-90 * round(first.rotation / 90) % 360,
+            rotation_deg=rotation_deg,
+            mirrored=mirrored,
             monochrome=glance.monochrome,
             scanning=_scanning(path, rate, glance),
         )

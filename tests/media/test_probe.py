@@ -99,17 +99,20 @@ def test_lines_that_alternate_are_not_fields(tmp_path: Path) -> None:
     assert probe_film(tmp_path / "film.mp4").scan == "progressive"
 
 
+@pytest.mark.parametrize("mirrored", [False, True])
 @pytest.mark.parametrize("turn", [0, 90, 180, 270])
-def test_the_turn_that_shows_a_film_upright(turn: int, film: Path, tmp_path: Path) -> None:
+def test_the_turn_that_shows_a_film_upright(turn: int, mirrored: bool, film: Path, tmp_path: Path) -> None:
     with av.open(str(tmp_path / "film.mp4"), "w") as container, av.open(str(film)) as plain:
         stream = container.add_stream_from_template(plain.streams.video[0])
-        stream.set_display_rotation(-turn)  # counter-clockwise
+        stream.set_display_rotation(-turn, hflip=mirrored)  # counter-clockwise
         for packet in plain.demux(video=0):
             if packet.size:
                 packet.stream = stream
                 container.mux(packet)
     probe = probe_film(tmp_path / "film.mp4")
-    assert (probe.rotation_deg, probe.width, probe.height) == (turn, 192, 108)
+    assert (probe.width, probe.height, probe.mirrored) == (192, 108, mirrored)
+    # "mirrored after it", says PyAV: the turn before is the other way round
+    assert probe.rotation_deg == (-turn % 360 if mirrored else turn)
 
 
 @pytest.mark.parametrize(
