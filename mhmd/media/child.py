@@ -45,7 +45,7 @@ OUTPUT = re.compile(r": Video: rawvideo[^,]*(?:, .*?\w+\(([^)]*)\))?")
 
 CHROMA_PLACES = {"left", "center", "topleft", "top", "bottomleft", "bottom"}
 
-DECODER = re.compile(r"Stream #0:\d+ \((\w+)\) -> ")
+DECODER = re.compile(r"\[info\]   Stream #0:\d+ \((\w+)\) -> ")
 """The line that names the decoder, between opening the film and decoding it."""
 
 OF_PICTURES = re.compile(r"\[(\w+) @ \w+\] \[(error|warning)\] (.+)")
@@ -107,7 +107,7 @@ class Said:
             self.corrupt, self.lost, self.doubtful = False, 0, False
         elif "Decoder returned EOF" in line:
             self.latest = sys.maxsize
-        elif not self.decoder and (found := DECODER.search(line)):
+        elif not self.decoder and (found := DECODER.match(line)):
             self.decoder = found[1]
         elif " -> " in line or " <- " in line:
             pass

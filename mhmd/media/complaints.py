@@ -13,6 +13,9 @@ if TYPE_CHECKING:
 HARMLESS = ("APP fields", "SEI", "ICC", "Exif", "EXIF", "mmco: ", "ot implemented", "not supported", "unsupported")
 """In errors of decoders: these are of what stands beside the picture, or are said of sound films, too."""
 
+PARSED = ("missing picture in access unit", "Invalid NAL unit size", "non-existing PPS", "non-existing SPS")
+"""What parsers of containers say, too, under the decoder's name and ahead of it; a decoder that is hurt says more."""
+
 TELLING = ("Skipping invalid undecodable NALU",)
 """In warnings of decoders: these alone are of damage."""
 
@@ -20,7 +23,7 @@ TELLING = ("Skipping invalid undecodable NALU",)
 def spoils(message: str, *, error: bool) -> bool:
     """Whether a line that a decoder writes, as an error or else as a warning, means that a picture is damaged."""
     if error:
-        return not any(words in message for words in HARMLESS)
+        return not any(words in message for words in HARMLESS + PARSED)
     return any(words in message for words in TELLING)
 
 

@@ -50,9 +50,10 @@ class Decoder(ABC):
     """One pass over a film, in one thread, so that the same file gives the same frames everywhere.
 
     Skipped and counted in `errors`: packets that give no frame, damaged frames, frames without a time or that go back
-    in time. Counted, too: packets of which the decoder complains and yet gives a frame. Left out: first frames whose time is below 0 or not known, which players do not show either. `frames` is
-    how many came, `end_ticks` where the last one ends, from the film's first frame. `name` is the decoder's, `filters`
-    FFmpeg's text of those that frames go through, empty when they come as they were coded.
+    in time. Counted, too: packets of which the decoder complains and yet gives a frame. Left out: first frames whose
+    time is below 0 or not known, which players do not show either. `frames` is how many came, `end_ticks` where the
+    last one ends, from the film's first frame. `name` is the decoder's, `filters` FFmpeg's text of those that frames go
+    through, empty when they come as they were coded.
     """
 
     name: ClassVar[str]
@@ -69,6 +70,7 @@ class Decoder(ABC):
         self._suspect = False
         self._delay = 0
         self._unsettled = 0
+        self._doubts = 0
         self._back = 0
         self._joint = ""
         self._first: Decoded | None = None
@@ -93,12 +95,18 @@ class Decoder(ABC):
         self.errors += 1
         self._suspect = True
         self._unsettled = self._delay + 1
+        self._doubts += 1
 
     def _settle(self, *, key_frame: bool, damaged: bool) -> None:
         """A frame came out. A keyframe mends what follows, unless it may have been decoded before the damage."""
-        self.errors += damaged
         early = self._unsettled > 0
         self._unsettled -= early
+        if not early:
+            self._doubts = 0
+        if damaged and self._doubts:
+            self._doubts -= 1  # counted when the decoder complained of it
+        else:
+            self.errors += damaged
         self._suspect = damaged or (self._suspect and (early or not key_frame))
 
     def _look_back(self, pts: int | None, tick_s: float) -> None:
@@ -219,8 +227,7 @@ class PyavDecoder(Decoder):
 
 def held_back(stream: VideoStream) -> int:
     """How many frames its decoder may hold back to bring them into the order of showing."""
-    depth: int = stream.codec_context.reorder_depth  # type: ignore[attr-defined]  # PyAV's stubs leave it out
-    return depth
+    return stream.codec_context.reorder_depth
 
 
 class _Clock:

@@ -73,8 +73,8 @@ class Probe:
     `time_base` is the length of a tick, s. `rate` is None when the container does not tell. `frames` is an estimate,
     for progress alone, at least 1. `coded` is the colour in which the film is coded, `colour` that in which a decoder
     gives its frames: the same, but for HDR films, which are tone-mapped. `pixel_aspect` is a pixel's width by its
-    height. Frames are shown as they are to be when, if `mirrored`, left and right change places, and they are then turned
-    clockwise by `rotation_deg`, of 0, 90, 180 and 270.
+    height. As shown, frames have left and right exchanged if `mirrored`, and are then turned clockwise by
+    `rotation_deg`, of 0, 90, 180 and 270.
     """
 
     codec: str

@@ -17,7 +17,7 @@ def as_shown(frame: VideoFrame) -> tuple[int, bool]:
     (FFmpeg's libavutil/display.h).
     """
     try:
-        matrix = bytes(frame.side_data["DISPLAYMATRIX"])
+        matrix = bytes(frame.side_data["DISPLAYMATRIX"])  # type: ignore[typeddict-item]  # PyAV's stubs lack it
     except KeyError:
         return 0, False
     except ValueError:  # PyAV does not know all kinds of what frames may have beside them, but always the angle

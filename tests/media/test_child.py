@@ -1,5 +1,7 @@
 """What is understood of ffmpeg's log."""
 
+import pytest
+
 from mhmd.media.child import Heard, Said
 
 
@@ -22,9 +24,9 @@ def test_frames_in_the_words_of_several_versions() -> None:
         "best_effort_ts_time:NOPTS keyframe:0 frame_type:2 time_base:1/12288",
     )
     assert list(found.frames) == [
-        Heard(512, True, True, 0),
-        Heard(-1024, False, False, 1),
-        Heard(None, False, False, 0),
+        Heard(512, True, True, 0, doubtful=False),
+        Heard(-1024, False, False, 1, doubtful=False),
+        Heard(None, False, False, 0, doubtful=False),
     ]
     assert found.latest == 512
     assert found.complaints == ["Error submitting packet to decoder: Invalid data"]
@@ -48,5 +50,26 @@ def test_counts_and_sizes() -> None:
     assert (found.packets, found.size) == (240, (96, 64))
 
 
+MAPPED = "[info]   Stream #0:0 (hevc) -> select:default"
+FRAME = "[info] decoder -> pts:512 pts_time:0.04 keyframe:1 frame_type:1"
+
+
+@pytest.mark.parametrize(
+    ("lines", "doubtful"),
+    [
+        ([MAPPED, "[hevc @ 0x1] [error] Could not find ref with POC 29"], True),
+        ([MAPPED, "[hevc @ 0x1] [warning] Skipping invalid undecodable NALU: 1"], True),
+        ([MAPPED, "[hevc @ 0x1] [warning] something else"], False),
+        ([MAPPED, "[hevc @ 0x1] [error] Invalid SEI message"], False),
+        ([MAPPED, "[NULL @ 0x1] [error] what the container's parser says"], False),
+        (["[hevc @ 0x1] [error] what was said before decoding began"], False),
+        ([MAPPED, "[hevc @ 0x1] [error] lost", "[x] [error] Error submitting packet to decoder: lost"], False),
+    ],
+)
+def test_what_a_decoder_says_of_a_frame(lines: list[str], doubtful: bool) -> None:
+    assert [each.doubtful for each in said(*lines, FRAME, FRAME).frames] == [doubtful, False]
+
+
 def test_a_film_cannot_speak_for_ffmpeg() -> None:
     assert said("[info]     title           : Input stream #0:0 (video): 9 packets read").packets == 0
+    assert said("[info]     title           : Stream #0:0 (h264) -> select").decoder == ""

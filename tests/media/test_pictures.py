@@ -88,16 +88,17 @@ def test_stored_pictures_have_square_pixels_and_are_never_enlarged(w: int, h: in
         assert min(width, height) == side or max(width / w, height / h) > 1 - 1 / min(w, h)
 
 
+@pytest.mark.parametrize("mirrored", [False, True])
 @pytest.mark.parametrize("turns", [0, 1, 2, 3])
-def test_pictures_are_upright(turns: int, tmp_path: Path) -> None:
+def test_pictures_are_upright(turns: int, mirrored: bool, tmp_path: Path) -> None:
     picture = np.full((48, 64, 3), 60, np.uint8)
     picture[:24, :32] = (220, 40, 40)  # the red corner is at the top left before turning
     write_film(tmp_path / "film.mkv", [picture] * 2, [Fraction(k) for k in range(3)])
-    probe = replace(probe_film(tmp_path / "film.mkv"), rotation_deg=90 * turns)
+    probe = replace(probe_film(tmp_path / "film.mkv"), rotation_deg=90 * turns, mirrored=mirrored)
     frame = next(iter(PyavDecoder(tmp_path / "film.mkv", 0))).frame
     stored = StoredPictures(probe, 0)(frame, probe.crop(Bars()))
     corners = [stored[5, 5], stored[5, -5], stored[-5, -5], stored[-5, 5]]  # clockwise from the top left
-    assert [int(corner[0]) > 150 for corner in corners].index(True) == turns
+    assert [int(corner[0]) > 150 for corner in corners].index(True) == (turns + mirrored) % 4
     assert stored.shape == ((48, 64, 3) if turns % 2 == 0 else (64, 48, 3))
 
 
