@@ -108,6 +108,8 @@ def make(
                 _record(storage, stage.name, outcomes[unit])
     stale = [unit for unit in units if unit not in outcomes]
     refuse(stage.check(Inputs(stage, where, storage, CORPUS, stale if stage.scope == "film" else films)))
+    if stale:
+        stage.ready(config)
     report(Started(len(stale), stage.notice(config) if stale else ""))
     gpus = _gpus(stage, where) if stale and on != "ray" else ()
     wants_gpu = stage.gpus > 0 and where.device in ("auto", "cuda")

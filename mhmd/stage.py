@@ -34,7 +34,8 @@ class Stage(Generic[C, S]):
     `reads` are stored tables and manifests; the first stored one tells which films there are. Of `writes` the last
     is the one that says done. `check` is asked once, before any stale unit is made, about all their films, and gives
     what is wrong with the manifests that they share, by file. `film` says that the film's file is read, `bytes_to`
-    names the folder of the tars. `gpus` is how many a unit takes where there are some, `notice` what must be said
+    names the folder of the tars. `ready` is asked once before any stale unit is made, and raises what with these knobs
+    would fail every one of them. `gpus` is how many a unit takes where there are some, `notice` what must be said
     before anything runs, if anything. A change of what `run` would write for the same input must raise `version`.
     """
 
@@ -48,6 +49,7 @@ class Stage(Generic[C, S]):
     film: bool = False
     bytes_to: str = ""
     check: Callable[[Inputs], Mapping[str, Sequence[Problem]]] = lambda _: {}
+    ready: Callable[[C], None] = lambda _: None
     gpus: int = 0
     notice: Callable[[C], str] = lambda _: ""
 

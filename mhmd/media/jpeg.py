@@ -58,6 +58,22 @@ def decode_jpeg(data: bytes, shrunk: int = 1) -> NDArray[np.uint8]:
     return rgb.astype(np.uint8, copy=False)
 
 
+def decode_whole_jpeg(data: bytes) -> NDArray[np.uint8]:
+    """The RGB picture H×W×3 of a JPEG that libjpeg has nothing to say about; the same as `decode_jpeg` gives.
+
+    Raises PictureError where it is none, and where damage inside makes libjpeg guess: such a picture has stripes.
+    """
+    import simplejpeg  # type: ignore[import-untyped]  # its types lie beside it, unmarked
+
+    try:
+        rgb: NDArray[np.uint8] = simplejpeg.decode_jpeg(data, strict=True)
+    except ValueError as error:
+        raise PictureError(
+            f"{len(data)} bytes that are no whole JPEG: {error}", wanted="a JPEG", do="extract its film again"
+        ) from None
+    return rgb
+
+
 def is_cut_short(data: bytes) -> bool:
     """Whether the coded picture of a JPEG ends before its last row does, which `decode_jpeg` fills with gray.
 

@@ -16,7 +16,7 @@ from typing import Generic, TypeVar
 import torch
 
 from mhmd.errors import PictureError
-from mhmd.media.jpeg import decode_jpeg
+from mhmd.media.jpeg import decode_whole_jpeg
 from mhmd.parsing.engine import Engine, Parsing, Picture
 
 I = TypeVar("I")  # noqa: E741  # what the caller knows a frame by
@@ -56,7 +56,7 @@ def pipeline(
 
     def decode(frame: I) -> Decoded[I]:
         try:
-            picture = decode_jpeg(read(frame))
+            picture = decode_whole_jpeg(read(frame))
         except PictureError as error:
             return Decoded(frame, error=error)
         return Decoded(frame, picture, tuple(engine.squared(picture) for engine in engines))

@@ -7,14 +7,14 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import TYPE_CHECKING, Literal
 
-from pydantic import Field, field_validator
+from pydantic import Field, ValidationInfo, field_validator
 
 from mhmd.config import Config
 from mhmd.errors import FrameDamaged
 from mhmd.inputs import Inputs
 from mhmd.parsing.mask import encode_mask, looked_up
 from mhmd.parsing.ontology import kinds
-from mhmd.parsing.parser import PARSERS, Parser, Precision, licence_notice, load_parser
+from mhmd.parsing.parser import LICENCES, PARSERS, Parser, Precision, licence_notice, load_parser
 from mhmd.parsing.row import mask_row
 from mhmd.records import Frame, Mask
 from mhmd.sink import Sink
@@ -59,6 +59,13 @@ class ParseConfig(Config):
             raise ValueError(f"one of {NAMES}")
         return name
 
+    @field_validator("second_weights")
+    @classmethod
+    def _is_of_a_second(cls, weights: str, others: ValidationInfo) -> str:
+        if weights and not others.data.get("second"):
+            raise ValueError("nothing without a second parser: name it as `second`")
+        return weights
+
     def content(self) -> str:
         """The knobs as JSON, files and folders of weights replaced by the hash of what is in them."""
         from mhmd.parsing.weights import content_of
@@ -71,6 +78,13 @@ def notice(config: ParseConfig) -> str:
     """What must be said of licences before anything runs."""
     pairs = ((config.parser, config.weights), (config.second, config.second_weights))
     return "; ".join(filter(None, (licence_notice(name, weights) for name, weights in pairs)))
+
+
+def ready(config: ParseConfig) -> None:
+    """Load the parsers whose weights do not come with mhmd. Raises WeightsError, DependencyError."""
+    for name, weights in ((config.parser, config.weights), (config.second, config.second_weights)):
+        if name and (weights or name in LICENCES):
+            load_parser(name, "cpu", weights)
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,13 +149,14 @@ def run(inputs: Inputs, config: ParseConfig, sink: Sink) -> None:
 
 STAGE = Stage(
     name="parse",
-    version=3,
+    version=4,
     config=ParseConfig,
     scope="film",
     reads=(Frame,),
     writes=(Mask,),
     run=run,
     bytes_to="masks",
+    ready=ready,
     gpus=1,
     notice=notice,
 )

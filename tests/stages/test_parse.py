@@ -14,7 +14,7 @@ from typer.testing import CliRunner
 
 from mhmd.cli import app
 from mhmd.demo.footage import photograph
-from mhmd.errors import RecipeError, UsageError
+from mhmd.errors import RecipeError, UsageError, WeightsError
 from mhmd.make import Event, Made, Started, films_of, make
 from mhmd.media.jpeg import decode_jpeg, encode_jpeg
 from mhmd.parsing.engine import Engine
@@ -68,7 +68,8 @@ def masks(storage: Storage, film: str = "film") -> list[tuple[dict[str, object],
 def parsed(tmp_path_factory: pytest.TempPathFactory) -> tuple[Storage, Made]:
     """Three photographs, the second damaged, parsed twice, by the default and by a second parser that is the same."""
     jpegs = [encode_jpeg(photograph(name)) for name in FRAMES]
-    storage = stored(tmp_path_factory.mktemp("data"), [*jpegs, b"no picture", jpegs[0]])
+    holed = jpegs[2][:9000] + bytes(400) + jpegs[2][9400:]  # decodes, with stripes
+    storage = stored(tmp_path_factory.mktemp("data"), [*jpegs, b"no picture", jpegs[0], holed])
     return storage, made(storage, replace_second("selfie-multiclass"))
 
 
@@ -104,10 +105,11 @@ def test_a_damaged_frame_is_a_row_in_errors_and_the_others_go_on(parsed: tuple[S
     storage, first = parsed
     assert not first.is_whole
     assert not first.failed
-    assert [flaw.frame_id for flaw in first.outcomes[0].flaws] == ["film_0000000003"]
-    (row,) = storage.table("errors/parse/film.parquet").to_pylist()
+    assert [flaw.frame_id for flaw in first.outcomes[0].flaws] == ["film_0000000003", "film_0000000005"]
+    row, holed = storage.table("errors/parse/film.parquet").to_pylist()
     assert (row["class"], row["frame_id"], row["attempt"]) == ("FrameDamaged", "film_0000000003", 1)
-    assert "frame film_0000000003: 10 bytes that are no JPEG" in row["message"]
+    assert "frame film_0000000003: 10 bytes that are no whole JPEG" in row["message"]
+    assert "film_0000000005" in holed["message"]
     assert films_of(stage("shard"), Where(storage.url), storage) == ("film",)  # what is below still sees the film
 
 
@@ -193,6 +195,27 @@ def test_an_unknown_parser_is_refused_before_anything_runs(knob: str) -> None:
         ParseConfig.checked({knob: "cihp"}, "recipe.toml, parse")
     with pytest.raises(RecipeError, match=r"parser = ''.*one of"):
         ParseConfig.checked({"parser": ""}, "recipe.toml, parse")
+
+
+def test_weights_that_do_not_fit_are_refused_before_anything_runs(tmp_path: Path) -> None:
+    storage = stored(tmp_path / "data", [encode_jpeg(photograph("coffee")[:100])])
+    torch.save({"stem.weight": torch.zeros(3)}, tmp_path / "other.pth")
+    (tmp_path / "damaged.safetensors").write_bytes(b"no weights")
+    for name, told in (
+        ("other.pth", "stem.weight of shape"),
+        ("damaged.safetensors", "damaged"),
+        ("absent", "No such"),
+    ):
+        events: list[Event] = []
+        with pytest.raises(WeightsError, match=told):
+            made(storage, ParseConfig(weights=str(tmp_path / name)), events)
+        assert events == []
+    assert not storage.exists("errors/parse/film.parquet")
+
+
+def test_weights_of_a_second_parser_want_a_second_parser() -> None:
+    with pytest.raises(RecipeError, match=r"second_weights = 'x\.pth'.*second parser"):
+        ParseConfig.checked({"second_weights": "x.pth"}, "recipe.toml, parse")
 
 
 def test_the_worst_masks_on_a_sheet(parsed: tuple[Storage, Made], tmp_path: Path) -> None:
