@@ -14,7 +14,7 @@ from torch.nn import functional
 from mhmd.errors import TooMuchMemory
 from mhmd.media.opencv import cv2
 from mhmd.parsing.parser import Parser
-from mhmd.parsing.second_look import Part, SecondLook, parts, weight
+from mhmd.parsing.second_look import Part, SecondLook, parts
 
 Picture = NDArray[np.uint8]
 
@@ -50,6 +50,12 @@ class Engine:
     def squared(self, picture: Picture, share: float = 1.0) -> Picture:
         """The picture squeezed to the parser's size, or a share of its sides, averaged over areas."""
         size = (round(share * self.parser.width), round(share * self.parser.height))
+        height, width = picture.shape[:2]
+        if height % 2 == width % 2 == 0 and width >= 2 * size[0] and height >= 2 * size[1]:
+            # averages of four whole pixels come at a fraction of the time that averages over odd areas take
+            picture = cv2.resize(picture, (width // 2, height // 2), interpolation=cv2.INTER_AREA).astype(
+                np.uint8, copy=False
+            )
         return cv2.resize(picture, size, interpolation=cv2.INTER_AREA).astype(np.uint8, copy=False)
 
     def parse(self, pictures: Sequence[Picture], squares: Sequence[Picture] | None = None) -> list[Parsing]:
@@ -116,15 +122,14 @@ class Engine:
 
     def _mask(self, first: Tensor, again: Tensor, of: Sequence[Part], size: tuple[int, int]) -> NDArray[np.uint8]:
         """H×W class indices; logits are brought to the picture's size bilinearly before they are compared."""
-        if first.device.type == "cpu" and not of:
-            return highest(first.numpy(), size)
+        if first.device.type == "cpu":
+            return highest(first.numpy(), size, list(zip(of, again.numpy(), strict=True)))
         maps = _enlarged(first, size)
         for part, logits in zip(of, again, strict=True):
             there = (slice(None), slice(part.top, part.bottom), slice(part.left, part.right))
-            tall, wide = part.bottom - part.top, part.right - part.left
-            edges = (part.top == 0, part.bottom == size[0], part.left == 0, part.right == size[1])
-            share = torch.from_numpy(weight(tall, wide, edges)).to(first.device)
-            maps[there] = torch.lerp(maps[there], _enlarged(logits, (tall, wide)), share)
+            share = torch.from_numpy(part.share).to(first.device)
+            closer = _enlarged(logits, (part.bottom - part.top, part.right - part.left))
+            maps[there] = torch.lerp(maps[there], closer, share)
         return maps.max(dim=0).indices.to(torch.uint8).cpu().numpy()
 
 
@@ -132,13 +137,33 @@ def _enlarged(logits: Tensor, size: tuple[int, int]) -> Tensor:
     return functional.interpolate(logits[None], size, mode="bilinear", align_corners=False)[0]
 
 
-def highest(logits: NDArray[np.float32], size: tuple[int, int]) -> NDArray[np.uint8]:
-    """Index of the highest of C maps (C, h, w) at another size H×W: each is resized bilinearly first."""
-    height, width = size
-    best = cv2.resize(logits[0], (width, height), interpolation=cv2.INTER_LINEAR)
-    mask = np.zeros((height, width), np.uint8)
+def highest(
+    logits: NDArray[np.float32], size: tuple[int, int], closer: Sequence[tuple[Part, NDArray[np.float32]]] = ()
+) -> NDArray[np.uint8]:
+    """Index of the highest of C maps (C, h, w) at another size H×W: each is resized bilinearly first.
+
+    The maps of parts, `closer`, take their share of those of the whole before.
+    """
+    best, other = np.empty(size, np.float32), np.empty(size, np.float32)
+    better, mask = np.empty(size, np.uint8), np.zeros(size, np.uint8)
+    _resize(logits, 0, best, closer)
     for index in range(1, len(logits)):
-        other = cv2.resize(logits[index], (width, height), interpolation=cv2.INTER_LINEAR)
-        cv2.copyTo(np.full_like(mask, index), cv2.compare(other, best, cv2.CMP_GT), mask)
+        _resize(logits, index, other, closer)
+        cv2.compare(other, best, cv2.CMP_GT, better)
+        cv2.max(mask, np.bitwise_and(better, np.uint8(index), out=better), mask)  # the indices rise
         cv2.max(other, best, best)
     return mask
+
+
+def _resize(
+    logits: NDArray[np.float32],
+    index: int,
+    whole: NDArray[np.float32],
+    closer: Sequence[tuple[Part, NDArray[np.float32]]],
+) -> None:
+    """Fill `whole`, H×W, with one of the maps at its size."""
+    cv2.resize(logits[index], whole.shape[::-1], whole, interpolation=cv2.INTER_LINEAR)
+    for part, maps in closer:
+        there = whole[part.top : part.bottom, part.left : part.right]
+        near = cv2.resize(maps[index], there.shape[::-1], interpolation=cv2.INTER_LINEAR)
+        there += (near - there) * part.share

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 COUNTED_PX = 320
-"""Long side of the mask in which persons are counted, or up to twice as much."""
+"""Long side of the mask in which persons are counted, at most."""
 
 
 class Vocabulary(Protocol):
@@ -34,7 +34,7 @@ def mask_row(
     import numpy as np
 
     own = shares(mask, len(of.classes))
-    step = max(1, max(mask.shape) // COUNTED_PX)
+    step = -(-max(mask.shape) // COUNTED_PX)
     coarse = np.ascontiguousarray(mask[::step, ::step])
     person, clothes, face = (
         np.array([name in some for name in of.common], np.uint8)

@@ -22,12 +22,15 @@ FEATHER = 0.12
 """Share of a part's side over which its answer fades into that of the whole picture."""
 SMALL = {"auto": 0.5, "on": 0.8}
 """Only parts up to this share of the picture's height and width are looked at again."""
+REACH = 0.15
+"""How far around a figure's cells its part counts, in heights or widths of the figure. What else is in the part keeps
+the first answer: seen closely, much that is none becomes a person, and would end where the part does."""
 MIN_CELLS = 3
 MAX_PARTS = 8
 """The largest parts are looked at, so many of a picture."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Part:
     """A part of a picture, half-open, px."""
 
@@ -35,12 +38,14 @@ class Part:
     bottom: int
     left: int
     right: int
+    share: NDArray[np.float32]  # height×width of the part: how much it counts there, 0 to 1
 
 
 def parts(person: NDArray[np.float32], height: int, width: int, look: SecondLook) -> list[Part]:
     """The parts of a picture height×width to look at again, from the probability of a person, h×w.
 
-    Figures are connected cells of a coarse grid. Parts that overlap become one where that is not too large.
+    Figures are connected cells of a coarse grid. Parts that overlap become one where that is not too large. A part
+    counts on its figures and a little around them, and fades from there on.
     """
     if look == "off":
         return []
@@ -52,13 +57,39 @@ def parts(person: NDArray[np.float32], height: int, width: int, look: SecondLook
     _, of, stats, _ = cv2.connectedComponentsWithStats((cells > SEEN).astype(np.uint8), connectivity=8)
     found = set(np.unique(of[cells > FOUND]).tolist())
     figures = [f[:4] for number, f in enumerate(stats.tolist()) if number in found and f[4] >= MIN_CELLS]
-    boxes = [_widened(y / GRID, (y + h) / GRID, x / GRID, (x + w) / GRID, height / width) for x, y, w, h in figures]
-    small = _joined([box for box in boxes if _is_small(box, SMALL[look])], SMALL[look])
-    small.sort(key=lambda box: (box[0] - box[1]) * (box[3] - box[2]))
-    return [
-        Part(int(top * height), -int(-bottom * height // 1), int(left * width), -int(-right * width // 1))
-        for top, bottom, left, right in small[:MAX_PARTS]
+    figures = [
+        (n, *of_one) for n, of_one in enumerate(stats[:, :4].tolist()) if n in found and stats[n, 4] >= MIN_CELLS
     ]
+    near = np.zeros((GRID, GRID), np.float32)
+    boxes = []
+    for number, x, y, w, h in figures:
+        box = _widened(y / GRID, (y + h) / GRID, x / GRID, (x + w) / GRID, height / width)
+        if _is_small(box, SMALL[look]):
+            boxes.append(box)
+            reach = REACH * max(h * height, w * width)  # px times GRID
+            disc = (1 + 2 * round(reach / width), 1 + 2 * round(reach / height))
+            kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, disc)
+            near = np.maximum(near, cv2.dilate((of == number).astype(np.float32), kernel))
+    small = _joined(boxes, SMALL[look])
+    small.sort(key=lambda box: (box[0] - box[1]) * (box[3] - box[2]))
+    if not small:
+        return []
+    soft = cv2.resize(cv2.blur(near, (3, 3)), (width, height), interpolation=cv2.INTER_LINEAR)
+    return [_part(box, soft.astype(np.float32, copy=False)) for box in small[:MAX_PARTS]]
+
+
+def _part(box: Box, near: NDArray[np.float32]) -> Part:
+    """The part of a box: it counts as `near` (0 to 1, the picture's height×width) says, less at its edges."""
+    height, width = near.shape
+    top, bottom, left, right = (
+        int(box[0] * height),
+        -int(-box[1] * height // 1),
+        int(box[2] * width),
+        -int(-box[3] * width // 1),
+    )
+    edges = (top == 0, bottom == height, left == 0, right == width)
+    share = near[top:bottom, left:right] * weight(bottom - top, right - left, edges)
+    return Part(top, bottom, left, right, share)
 
 
 Box = tuple[float, float, float, float]

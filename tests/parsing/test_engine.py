@@ -52,6 +52,20 @@ def test_the_highest_of_maps_is_that_of_torch(height: int, width: int, classes: 
     np.testing.assert_allclose(chosen, larger.amax(dim=0).numpy(), atol=1e-5)
 
 
+@given(st.integers(0, 9), st.integers(0, 20), st.integers(0, 20))
+def test_parts_are_laid_over_the_maps_as_on_a_gpu(seed: int, top: int, left: int) -> None:
+    rng = np.random.default_rng(seed)
+    first, closer = (torch.from_numpy(rng.normal(size=(4, 16, 16)).astype(np.float32)) for _ in range(2))
+    part = Part(top, top + 23, left, left + 31, rng.random((23, 31), np.float32))
+    maps = torch.nn.functional.interpolate(first[None], (50, 60), mode="bilinear")[0]
+    near = torch.nn.functional.interpolate(closer[None], (23, 31), mode="bilinear")[0]
+    there = (slice(None), slice(top, top + 23), slice(left, left + 31))
+    maps[there] = torch.lerp(maps[there], near, torch.from_numpy(part.share))
+    best = highest(first.numpy(), (50, 60), [(part, closer.numpy())])
+    chosen = np.take_along_axis(maps.numpy(), best[None].astype(np.int64), 0)[0]
+    np.testing.assert_allclose(chosen, maps.amax(dim=0).numpy(), atol=1e-5)
+
+
 def test_a_full_gpu_halves_the_batch_goes_on_and_says_so() -> None:
     whole, sizes, said = by_light(), [], []
 
@@ -181,7 +195,26 @@ def test_a_part_counts_inside_and_fades_at_edges_that_are_not_the_pictures() -> 
     assert share[50, 25] == 1
     assert share[-1, -1] < 0.1
     assert share[0, 0] < 0.1
-    assert Part(0, 1, 0, 1) == Part(0, 1, 0, 1)
+
+
+def test_what_is_away_from_the_figure_keeps_the_first_answer() -> None:
+    """Seen closely, everything here is a person: he ends around his figure, not where the part does."""
+
+    def everywhere(pictures: Tensor) -> Tensor:
+        return by_light().logits(pictures if pictures.shape[1] == 32 else torch.full_like(pictures, 255))
+
+    picture = np.zeros((320, 640, 3), np.uint8)
+    picture[100:150, 200:250] = 255
+    parser = replace(by_light(everywhere, side=32), closer=0.5)
+    off, auto = (Engine(parser, second_look=look).parse([picture])[0] for look in ("off", "auto"))
+    assert auto.looks == 1
+    (part,) = parts(cv2.resize((picture[..., 0] / 255).astype(np.float32), (64, 64)), 320, 640, "auto")
+    assert part.bottom - part.top > 80
+    assert off.mask[125, 225] == auto.mask[125, 225] == 1
+    assert auto.mask.sum() > off.mask.sum()
+    for y, x in ((part.top + 8, part.left + 8), (part.bottom - 9, part.right - 9)):
+        assert off.mask[y, x] == auto.mask[y, x] == 0
+    assert part.share[part.share.shape[0] // 2, part.share.shape[1] // 2] == 1
 
 
 def test_persons_are_counted_by_figures_and_by_faces() -> None:
