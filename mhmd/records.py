@@ -76,6 +76,7 @@ class Film(Record):
     pixel_aspect_num: int = column("int32", "width of a pixel by its height, numerator; 1 when the film does not tell")
     pixel_aspect_den: int = column("int32", "width of a pixel by its height, denominator")
     rotation_deg: int = column("int32", "turn clockwise that shows decoded frames upright: 0, 90, 180 or 270")
+    mirrored: bool = column("bool", "whether left and right of decoded frames are exchanged before that turn")
     monochrome: bool = column("bool", "whether no keyframe that was looked at shows a colour; toned films do")
     interlaced: bool = column("bool", "whether frames as coded are woven of two fields; telecined films count, too")
     telecined: bool = column("bool", "whether they are film of 24 frames a second, stretched to 30 by repeated fields")

@@ -242,6 +242,7 @@ class _Film:
             pixel_aspect_num=1,
             pixel_aspect_den=1,
             rotation_deg=0,
+            mirrored=False,
             monochrome=False,
             interlaced=False,
             telecined=False,

@@ -56,7 +56,6 @@ def parts(person: NDArray[np.float32], height: int, width: int, look: SecondLook
     cells = cv2.resize(person, (GRID, GRID), interpolation=cv2.INTER_AREA)
     _, of, stats, _ = cv2.connectedComponentsWithStats((cells > SEEN).astype(np.uint8), connectivity=8)
     found = set(np.unique(of[cells > FOUND]).tolist())
-    figures = [f[:4] for number, f in enumerate(stats.tolist()) if number in found and f[4] >= MIN_CELLS]
     figures = [
         (n, *of_one) for n, of_one in enumerate(stats[:, :4].tolist()) if n in found and stats[n, 4] >= MIN_CELLS
     ]

@@ -33,9 +33,9 @@ if TYPE_CHECKING:
     Picture = NDArray[np.uint8]
 
 TOGETHER, TOGETHER_PIXELS = 16, 16 * 1920 * 1080
-"""Frames that are decoded, and scaled down while they are in the caches, one after the other before more is done with
-them, where they are no larger than this together; and pictures that are stored before they are measured: each work finds
-its caches warm. Under a second in any case."""
+"""Frames that are decoded, and scaled down while in the caches, before more is done with them, where they are no
+larger than this together; and pictures that are stored before they are measured: each work finds its caches warm. Under
+a second in any case."""
 
 LONGEST_CELL_S = Fraction(3, 20)
 """Of each such stretch one frame may be stored: few to hold in memory, and some in every shot that is to be seen."""
@@ -205,6 +205,7 @@ def film_row(film: FilmSource, decoder: Decoder, probe: Probe) -> Film:
         pixel_aspect_num=probe.pixel_aspect.numerator,
         pixel_aspect_den=probe.pixel_aspect.denominator,
         rotation_deg=probe.rotation_deg,
+        mirrored=probe.mirrored,
         monochrome=probe.monochrome,
         interlaced=probe.scan != "progressive",
         telecined=probe.scan == "telecined",
