@@ -74,24 +74,6 @@ def decode_whole_jpeg(data: bytes) -> NDArray[np.uint8]:
     return rgb
 
 
-def is_cut_short(data: bytes) -> bool:
-    """Whether the coded picture of a JPEG ends before its last row does, which `decode_jpeg` fills with gray.
-
-    FFmpeg's decoder tells; kinds of JPEG that it does not know count as whole.
-    """
-    import av
-
-    decoder = av.CodecContext.create("mjpeg", "r")
-    decoder.options, decoder.thread_count = {"err_detect": "explode"}, 1
-    try:
-        decoder.decode(av.Packet(data))
-    except av.InvalidDataError:
-        return True
-    except (av.FFmpegError, NotImplementedError):
-        return False
-    return False
-
-
 def shrink(picture: NDArray[np.uint8], short_side_px: int, *, roughly: bool = False) -> NDArray[np.uint8]:
     """The picture (H×W×3 or H×W) with this short side, averaged over areas; as it is when that is no smaller.
 

@@ -84,7 +84,7 @@ def without(name: str, data: bytes, ending: str) -> tuple[str, bytes] | None:
     [
         (lambda n, d: without(n, d, "1.mask.png"), "0000000001 has no mask.png"),
         (lambda n, d: (n, b"\x89PNG") if n.endswith("1.mask.png") else (n, d), "0000000001 is no picture"),
-        (lambda n, d: (n, d[:60]) if n.endswith("1.jpg") else (n, d), "0000000001: 60 bytes that are no JPEG"),
+        (lambda n, d: (n, d[:60]) if n.endswith("1.jpg") else (n, d), "0000000001: 60 bytes that are no whole JPEG"),
         (lambda n, d: (n, d.replace(b'"label_id":13', b'"label_id":"13"')), "label_id of film"),
         (lambda n, d: (n, d.replace(b'"label_id":13', b'"label_id":12')), "says label_id 12, samples.parquet 13"),
         (lambda n, d: (n, d.replace(b'"garment":"formal"', b'"garment":"f\xc3\xb6rmal"')), "its JSON says garment"),
