@@ -63,14 +63,14 @@ class Heard:
     """What ffmpeg said of a frame that it decoded, which comes through the pipe later, or never.
 
     `pts` in units of the film's time base; None when not even ffmpeg knows. `lost` packets before it gave no frame.
-    `doubtful`: after the last of them, the decoder complained of damage.
+    `doubt`: what damage the decoder complained of after the last of them, or nothing.
     """
 
     pts: int | None
     key_frame: bool
     corrupt: bool
     lost: int
-    doubtful: bool
+    doubt: str
 
 
 @dataclass(slots=True)
@@ -86,7 +86,7 @@ class Said:
     frames: deque[Heard] = field(default_factory=deque)
     latest: int = -sys.maxsize
     lost: int = 0
-    doubtful: bool = False
+    doubt: str = ""
     corrupt: bool = False
     decoder: str = ""
     size: tuple[int, int] | None = None
@@ -102,9 +102,9 @@ class Said:
             self.chroma = next(iter(CHROMA_PLACES.intersection((found[1] or "").split(", "))), "unspecified")
         if found := DECODED.search(line):
             pts = None if found[1] == "NOPTS" else int(found[1])
-            self.frames.append(Heard(pts, found[2] == "1", self.corrupt, self.lost, self.doubtful))
+            self.frames.append(Heard(pts, found[2] == "1", self.corrupt, self.lost, self.doubt))
             self.latest = max(self.latest, pts or self.latest)
-            self.corrupt, self.lost, self.doubtful = False, 0, False
+            self.corrupt, self.lost, self.doubt = False, 0, ""
         elif "Decoder returned EOF" in line:
             self.latest = sys.maxsize
         elif not self.decoder and (found := DECODER.match(line)):
@@ -115,13 +115,14 @@ class Said:
             self.corrupt = True
         elif any(words in line for words in FAILED):
             self.lost += 1
-            self.doubtful = False
+            self.doubt = ""
         elif found := PACKETS.search(line):
             self.packets = int(found[1])
         elif found := NEW_SIZE.search(line):
             self.size = int(found[1]), int(found[2])
         elif (found := OF_PICTURES.search(line)) and found[1] == self.decoder:
-            self.doubtful |= spoils(found[3], error=found[2] == "error")
+            spoilt = spoils(found[3], error=found[2] == "error")
+            self.doubt = self.doubt or (found[3].strip() if spoilt else "")
         if len(self.complaints) < COMPLAINTS and (found := COMPLAINT.search(line)):
             self.complaints.append(found[1].strip())
 

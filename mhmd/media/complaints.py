@@ -29,9 +29,9 @@ def spoils(message: str, *, error: bool) -> bool:
 
 @dataclass(slots=True)
 class Doubt:
-    """Whether the decoder complained of damage since this was last asked for and taken back."""
+    """What the decoder complained of since this was last asked for and taken back; empty when of nothing."""
 
-    raised: bool = False
+    told: str = ""
 
 
 @contextmanager
@@ -51,5 +51,6 @@ def listening(context: CodecContext, doubt: Doubt) -> Iterator[None]:
     finally:
         logging.set_level(None)
     for level, name, message in lines:
-        if name == context.codec.name and level <= logging.WARNING:
-            doubt.raised |= spoils(message, error=level <= logging.ERROR)
+        by_decoder = name == context.codec.name and level <= logging.WARNING
+        if by_decoder and not doubt.told and spoils(message, error=level <= logging.ERROR):
+            doubt.told = message.strip()

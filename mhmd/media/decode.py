@@ -71,6 +71,7 @@ class Decoder(ABC):
         self._delay = 0
         self._unsettled = 0
         self._doubts = 0
+        self._complaint = ""
         self._back = 0
         self._joint = ""
         self._first: Decoded | None = None
@@ -90,12 +91,13 @@ class Decoder(ABC):
         self._suspect = True
         self._unsettled = max(self._unsettled, self._delay)
 
-    def _doubt(self) -> None:
+    def _doubt(self, complaint: str) -> None:
         """The decoder complained of a packet. Its frame is the next one, or comes after those that it holds back."""
         self.errors += 1
         self._suspect = True
         self._unsettled = self._delay + 1
         self._doubts += 1
+        self._complaint = self._complaint or complaint
 
     def _settle(self, *, key_frame: bool, damaged: bool) -> None:
         """A frame came out. A keyframe mends what follows, unless it may have been decoded before the damage."""
@@ -150,6 +152,8 @@ class Decoder(ABC):
     def _check_damage(self, decoded_s: float, declared_s: float) -> None:
         lost = self.errors / max(1, self._packets)
         found = f"{self._path}: {self.errors} of {self._packets} packets cannot be decoded"
+        if self._complaint:
+            found += f" without damage (the decoder says {self._complaint!r})"
         if declared_s - decoded_s > SHORT_S and 1 - decoded_s / declared_s > lost:
             lost = 1 - decoded_s / declared_s
             found = f"{self._path} ends after {decoded_s:.1f} of {declared_s:.1f} s"
@@ -193,13 +197,13 @@ class PyavDecoder(Decoder):
                     frames = stream.decode(packet)
             except av.FFmpegError:
                 clock.skip()
-                doubt.raised = False
+                doubt.told = ""
                 self._lose()
                 continue
             for frame in frames:
-                if doubt.raised:
-                    doubt.raised = False
-                    self._doubt()
+                if doubt.told:
+                    self._doubt(doubt.told)
+                    doubt.told = ""
                 pts = clock.pts_of(frame)
                 self._look_back(pts, tick_s)
                 decoded = self._take(
@@ -211,7 +215,7 @@ class PyavDecoder(Decoder):
                 )
                 if decoded:
                     yield decoded
-        self.errors += doubt.raised
+        self.errors += bool(doubt.told)
 
     def _read(self, container: InputContainer, stream: VideoStream) -> Iterator[Packet[VideoStream]]:
         """The film's packets, ending with the empty one that flushes the decoder, or where it cannot be read on."""

@@ -72,7 +72,7 @@ class FfmpegDecoder(Decoder):
             said, status = child.finish()
         self._check_end(said, status)
         self._miss(said.frames, times)
-        self.errors += said.lost + said.doubtful
+        self.errors += said.lost + bool(said.doubt)
         self._packets = said.packets
         self._check_damage(self.end_ticks * tick_s, declared_s)
 
@@ -118,8 +118,8 @@ class FfmpegDecoder(Decoder):
         """Take note of what went wrong before a frame was decoded."""
         for _ in range(heard.lost):
             self._lose()
-        if heard.doubtful:
-            self._doubt()
+        if heard.doubt:
+            self._doubt(heard.doubt)
 
     def _command(self, stream: VideoStream, times: _Times) -> list[str]:
         """The arguments. All that could change, drop, double or re-time frames is off."""

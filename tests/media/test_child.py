@@ -24,9 +24,9 @@ def test_frames_in_the_words_of_several_versions() -> None:
         "best_effort_ts_time:NOPTS keyframe:0 frame_type:2 time_base:1/12288",
     )
     assert list(found.frames) == [
-        Heard(512, True, True, 0, doubtful=False),
-        Heard(-1024, False, False, 1, doubtful=False),
-        Heard(None, False, False, 0, doubtful=False),
+        Heard(512, True, True, 0, doubt=""),
+        Heard(-1024, False, False, 1, doubt=""),
+        Heard(None, False, False, 0, doubt=""),
     ]
     assert found.latest == 512
     assert found.complaints == ["Error submitting packet to decoder: Invalid data"]
@@ -55,19 +55,22 @@ FRAME = "[info] decoder -> pts:512 pts_time:0.04 keyframe:1 frame_type:1"
 
 
 @pytest.mark.parametrize(
-    ("lines", "doubtful"),
+    ("lines", "doubt"),
     [
-        ([MAPPED, "[hevc @ 0x1] [error] Could not find ref with POC 29"], True),
-        ([MAPPED, "[hevc @ 0x1] [warning] Skipping invalid undecodable NALU: 1"], True),
-        ([MAPPED, "[hevc @ 0x1] [warning] something else"], False),
-        ([MAPPED, "[hevc @ 0x1] [error] Invalid SEI message"], False),
-        ([MAPPED, "[NULL @ 0x1] [error] what the container's parser says"], False),
-        (["[hevc @ 0x1] [error] what was said before decoding began"], False),
-        ([MAPPED, "[hevc @ 0x1] [error] lost", "[x] [error] Error submitting packet to decoder: lost"], False),
+        ([MAPPED, "[hevc @ 0x1] [error] Could not find ref with POC 29"], "Could not find ref with POC 29"),
+        (
+            [MAPPED, "[hevc @ 0x1] [warning] Skipping invalid undecodable NALU: 1"],
+            "Skipping invalid undecodable NALU: 1",
+        ),
+        ([MAPPED, "[hevc @ 0x1] [warning] something else"], ""),
+        ([MAPPED, "[hevc @ 0x1] [error] Invalid SEI message"], ""),
+        ([MAPPED, "[NULL @ 0x1] [error] what the container's parser says"], ""),
+        (["[hevc @ 0x1] [error] what was said before decoding began"], ""),
+        ([MAPPED, "[hevc @ 0x1] [error] lost", "[x] [error] Error submitting packet to decoder: lost"], ""),
     ],
 )
-def test_what_a_decoder_says_of_a_frame(lines: list[str], doubtful: bool) -> None:
-    assert [each.doubtful for each in said(*lines, FRAME, FRAME).frames] == [doubtful, False]
+def test_what_a_decoder_says_of_a_frame(lines: list[str], doubt: str) -> None:
+    assert [each.doubt for each in said(*lines, FRAME, FRAME).frames] == [doubt, ""]
 
 
 def test_a_film_cannot_speak_for_ffmpeg() -> None:
