@@ -8,7 +8,7 @@ from argparse import ArgumentParser
 from importlib import import_module
 from pathlib import Path
 
-BENCHES = ("startup", "shots", "extract", "dedup", "label", "parse", "parse_closer", "shard", "train")
+BENCHES = ("startup", "shots", "slow", "extract", "dedup", "label", "parse", "parse_closer", "shard", "train")
 
 
 def main() -> None:
