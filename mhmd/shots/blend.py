@@ -1,4 +1,4 @@
-"""The blend of every frame of a film, and nothing else of it: cheaper than `mhmd.shots.scores`, of which it is part."""
+"""How much frames are mixed of those before and after them, as in dissolves; `mhmd.shots.scores` tells of cuts."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ NEAR, FAR = np.searchsorted(LAGS, STEPS), np.searchsorted(LAGS, 2 * STEPS)
 
 
 class Blends:
-    """Blends frames while a film goes by, each when `DELAY` = 24 more were fed; the numbers are those of `Scorer`."""
+    """Blends frames while a film goes by, each when `DELAY` = 24 more were fed; `blend_of` has the formula."""
 
     def __init__(self) -> None:
         self._fed = 0
