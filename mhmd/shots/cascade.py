@@ -144,15 +144,16 @@ class Cascade:
         left, cuts = slow_in_doubt(self._stretch), cuts_in_doubt(scores, clear)
         if len(scores) == len(self._stretch):  # every frame has a number
             short = [self._in_frames(doubt) for doubt in left if doubt.stride == 1]
-            found += self._dense(short, cuts, clear)
-            left = self._unseen(left, found)
+            abrupt, slow = self._dense(short, cuts, clear)
+            left = self._unseen(left, slow)
             strides = range(2, SLOWEST + 1)
         else:
-            found += self._dense((), cuts, clear)
+            abrupt, slow = self._dense((), cuts, clear)
             strides = range(1, SLOWEST + 1)
         for stride in strides:
-            found += self._sparse([doubt for doubt in left if _may_last(doubt, stride)], stride, clear)
-            left = self._unseen(left, found)
+            slow += self._sparse([doubt for doubt in left if _may_last(doubt, stride)], stride, clear)
+            left = self._unseen(left, slow)
+        found += abrupt + slow
         first = self._frame(self._stretch[0].number - GROW)
         found = within(joined(self._through_black(found), GAP), max(self._free, first), end)
         self._free = found[-1].end_frame + 1 if found else self._free
@@ -168,16 +169,18 @@ class Cascade:
             through = this.kind != "cut" and len(between) > 0 and all(map(plain, between))
             yield replace(this, end_frame=end) if through else this
 
-    def _dense(self, slow: Sequence[Doubt], cuts: Sequence[Doubt], clear: Frames) -> Iterator[Transition]:
-        """The cuts in doubt, and slow changes among numbers that follow each other as frames do."""
+    def _dense(
+        self, slow: Sequence[Doubt], cuts: Sequence[Doubt], clear: Frames
+    ) -> tuple[list[Transition], list[Transition]]:
+        """What the cuts in doubt are, and the slow changes among numbers that follow each other as frames do."""
+        abrupt, lasting = list[Transition | None](), list[Transition | None]()
         for near in _near([*slow, *cuts], 1):
             first, end = near[0].first, max(each.end for each in near)
             margin = max(CONTEXT, (WINDOW - (end - first) + 1) // 2)
             window = self._window(range(first - margin, end + margin))
-            for doubt in near:
-                found = window.slow(doubt, clear) if doubt.stride else window.cut(doubt)
-                if found:
-                    yield found
+            abrupt += [window.cut(doubt) for doubt in near if not doubt.stride]
+            lasting += [window.slow(doubt, clear) for doubt in near if doubt.stride]
+        return [each for each in abrupt if each], [each for each in lasting if each]
 
     def _sparse(self, slow: Sequence[Doubt], stride: int, clear: Frames) -> Iterator[Transition]:
         """The slow changes in numbers in doubt, of which every `stride`th is looked at."""
@@ -191,14 +194,13 @@ class Cascade:
                 if found:
                     yield found
 
-    def _unseen(self, doubts: Sequence[Doubt], found: Sequence[Transition]) -> list[Doubt]:
-        """The doubts about numbers of which none is in a slow transition yet."""
+    def _unseen(self, doubts: Sequence[Doubt], slow: Sequence[Transition]) -> list[Doubt]:
+        """The doubts about numbers of which none is in one of these slow transitions."""
         return [
             doubt
             for doubt in doubts
             if not any(
-                each.start_frame < self._frame(doubt.end) and each.end_frame > self._frame(doubt.first)
-                for each in found
+                each.start_frame < self._frame(doubt.end) and each.end_frame > self._frame(doubt.first) for each in slow
             )
         ]
 

@@ -35,6 +35,11 @@ SLACK = 3
 """Pictures before and after a run of blended ones where the network's second prediction is looked for."""
 MANY = 0.5
 """Of the network's second prediction, the paper's."""
+SAME = 0.97
+"""Correlation of two pictures' light from which they are the same in another light: of dissolves between shots of the
+same landscape the ends come to .95."""
+BLACK = 24
+"""Greatest level of what may be a bar."""
 STRIDES = (18, 36)
 """Numbered frames in a row with such a blend beyond which the network sees every second one, or every third: of films
 it knows changes of up to a second and sees no slower ones, but it sees those of three seconds at thrice the speed."""
@@ -69,7 +74,8 @@ class Window(NamedTuple):
     def slow(self, doubt: Doubt, cuts: Frames, least: float = 0.0) -> Transition | None:
         """The dissolve or fade in the frames in doubt, if there is one that is more than these cuts.
 
-        It or the cheap evidence must tell of it with `least`.
+        The network or the cheap evidence must tell of it with `least`, if that is not 0, and the network with half.
+        A shot that only changes its light has no transition.
         """
         a = int(np.searchsorted(self.frames, doubt.first, side="right")) - 1
         b = int(np.searchsorted(self.frames, doubt.end))
@@ -78,14 +84,17 @@ class Window(NamedTuple):
             slow[max(0, place - 2) : place + 1] = 0
         highest = float(slow[max(0, a - SLACK) : b + SLACK].max())
         score = (doubt.evidence + highest) / 2
-        if score < SLOW_MIN or max(highest, doubt.evidence) < least:
+        if score < SLOW_MIN or (least and (max(highest, doubt.evidence) < least or highest < MANY)):
             return None
         near = [(x, y) for x, y in runs(self.predictions[:, 1] > highest * PART) if x < b + SLACK and y > a - SLACK]
         parts = [(x, y) for x, y in near if y - x > ABRUPT] or near  # but for cuts
         start, stop = parts[0][0], parts[-1][1]
         if highest < SURE:
             start, stop = min(start, a), max(stop, b)
-        kind = "fade" if any(plain(each) for each in self.pictures[max(0, start - 1) : stop + 1]) else "dissolve"
+        seen = self.pictures[max(0, start - 1) : stop + 1]
+        kind = "fade" if any(map(plain, seen)) else "dissolve"
+        if kind == "dissolve" and is_relit(seen[0], seen[-1]):
+            return None
         start_frame = int(self.frames[start - 1]) + 1 if start else int(self.frames[0])
         end_frame = int(self.frames[min(stop, len(self.frames) - 1)])
         return Transition(start_frame, end_frame, kind, round(score, 4)) if start_frame < end_frame else None
@@ -100,6 +109,19 @@ class Window(NamedTuple):
             return None
         parts = [(x, y) for x, y in runs(self.predictions[:, 1] > MANY) if x <= middle < y] or [(middle, middle + 1)]
         return transition_of(parts[0][0] + first, parts[0][1] + first, score, self.pictures, first)
+
+
+def is_relit(before: Pictures, after: Pictures) -> bool:
+    """Whether two pictures show the same in another light: one could be made of the other by gain and lift.
+
+    What is black in both counts for nothing: bars are the same in all pictures.
+    """
+    lit = (before.max(axis=-1) > BLACK) | (after.max(axis=-1) > BLACK)
+    if not lit.any():
+        return False
+    one, other = (picture[lit].mean(axis=-1, dtype=np.float64) for picture in (before, after))
+    one, other = one - one.mean(), other - other.mean()
+    return bool(one @ other > SAME * np.sqrt(one @ one * (other @ other)))
 
 
 def is_clear(scores: Scores) -> bool:

@@ -249,7 +249,7 @@ def run(inputs: Inputs, config: ExtractConfig, sink: Sink) -> None:
 
 STAGE = Stage(
     name="extract",
-    version=5,
+    version=6,
     config=ExtractConfig,
     scope="film",
     reads=(),

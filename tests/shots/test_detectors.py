@@ -9,6 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mhmd.shots import DETECTORS, detector
+from mhmd.shots.doubts import SAME, is_relit
+from mhmd.shots.scores import tiny
 from tests.shots.fed import fed
 from tests.shots.footage import CUT, SIZE, Join, Pictures, film, scene
 
@@ -128,6 +130,34 @@ def test_slow_dissolves_are_found_at_any_rate_and_cuts_to_the_frame(rate: int, s
     assert found[0].start_frame == pytest.approx(slow.start_frame, abs=rate * seconds / 4)
     assert found[0].end_frame == pytest.approx(slow.end_frame, abs=rate * seconds / 4)
     assert found[1].start_frame == cut.start_frame
+
+
+def test_a_fade_in_steps_is_whole_though_its_steps_look_like_cuts() -> None:
+    pictures, (slow,) = film([scene(46, 1), scene(46, 2)], [Join(16, through=BLACK)])
+    found = fed(detector("cascade"), pictures.repeat(5, axis=0))  # slow motion: every frame stands five times
+    assert [each.kind for each in found] == ["fade"]
+    assert found[0].start_frame == pytest.approx(5 * slow.start_frame, abs=10)
+    assert found[0].end_frame == pytest.approx(5 * slow.end_frame, abs=10)
+
+
+@pytest.mark.parametrize("seconds", [0.7, 1.5, 3])
+@pytest.mark.parametrize("barred", [False, True])
+def test_a_change_of_light_is_no_dissolve_to_the_cascade(seconds: float, barred: bool) -> None:
+    frames = round(24 * seconds)
+    down = (1 + np.cos(np.linspace(0, np.pi, frames))) / 2
+    light = 0.35 + 0.65 * np.concatenate([np.ones(40), down, np.zeros(40), down[::-1], np.ones(40)])
+    pictures = (scene(1, 4) * light[:, None, None, None]).astype(np.uint8)
+    if barred:
+        pictures[:, :8] = pictures[:, -8:] = 0
+    assert fed(detector("cascade"), pictures) == []
+
+
+def test_bars_do_not_make_two_pictures_alike() -> None:
+    one, other = (tiny(scene(1, seed)[0] // 4 + 180) for seed in (1, 4))
+    one[:9] = one[-9:] = other[:9] = other[-9:] = 0
+    assert np.corrcoef(one.mean(axis=-1).ravel(), other.mean(axis=-1).ravel())[0, 1] > SAME
+    assert not is_relit(one, other)
+    assert is_relit(one, one // 2)
 
 
 def test_the_cascade_needs_no_sensible_times() -> None:
