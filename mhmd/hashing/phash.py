@@ -34,7 +34,10 @@ def phash(rgb: NDArray[np.uint8]) -> int | None:
     from mhmd.hashing.thumbnail import thumbnail
     from mhmd.media.opencv import cv2
 
-    luma = thumbnail(np.asarray(Image.fromarray(rgb).convert("L")))  # as imagehash does
+    size = rgb.shape[1::-1]
+    padded = cv2.cvtColor(rgb, cv2.COLOR_RGB2RGBA)  # as Pillow holds pixels: it need not copy them
+    picture = Image.frombuffer("RGBX", size, padded, "raw", "RGBX", 0, 1)
+    luma = thumbnail(np.asarray(picture.convert("L")))  # as imagehash does
     if luma.std() < FLAT_STD:
         return None
     low = cv2.dct(luma.astype(np.float64))[:8, :8].astype(np.float64, copy=False)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from fractions import Fraction
+from functools import cache
 from typing import TYPE_CHECKING
 
 from mhmd.media.bars import Bars
@@ -18,18 +19,25 @@ if TYPE_CHECKING:
     from av.filter import Graph
     from numpy.typing import NDArray
 
+    from mhmd.media.planes import Samples
+
     Picture = NDArray[np.uint8]
 
 SMALL_WIDTH_PX = 256
 """Width to which frames are scaled down for detectors."""
 
 
+MANY_LINES = 3
+"""So many lines of a plane to one of a small picture are many: bilinear interpolation reads two of them."""
+
+
 class SmallPictures:
     """Whole frames of one film as h×w×3, BGR, at most 256 px wide; `part` of them is what detectors look at.
 
-    Straight from the planes, each of them decimated by bilinear interpolation as PySceneDetect does, which reads a
-    fraction of the frame; chroma to half the size, as most films have it. Formats that are not planar YUV go through
-    FFmpeg's scaler. `part` is inside the bars that all formats of the film share.
+    Straight from the planes, each of them decimated as PySceneDetect does, by interpolation, which reads a fraction of
+    the frame: bilinearly, but of many lines the nearest one alone. Chroma goes to half the size, as most films have it.
+    Formats that are not planar YUV go through FFmpeg's scaler. `part` is inside the bars that all formats of the film
+    share.
     """
 
     def __init__(self, probe: Probe) -> None:
@@ -53,7 +61,7 @@ class SmallPictures:
         bits = bits_of(frame.format.name)
         small = []
         for plane, size in zip(planes_of(frame), (self._size, self._half, self._half), strict=False):
-            reduced = cv2.resize(plane, size, interpolation=cv2.INTER_LINEAR)
+            reduced = cv2.resize(_nearest_lines(plane, size[1]), size, interpolation=cv2.INTER_LINEAR)
             small.append(reduced if bits == 8 else cv2.convertScaleAbs(reduced, alpha=0.5 ** (bits - 8)))
         chroma = (cv2.resize(plane, self._size, interpolation=cv2.INTER_LINEAR) for plane in small[1:])
         return cv2.transform(cv2.merge((small[0], *chroma)), self._to_bgr).astype("uint8", copy=False)
@@ -130,6 +138,23 @@ def stored_size(crop: Crop, pixel_aspect: Fraction, short_side_px: int) -> tuple
         width *= pixel_aspect
     scale = min(Fraction(1), Fraction(short_side_px) / min(width, height)) if short_side_px else Fraction(1)
     return max(1, round(width * scale)), max(1, round(height * scale))
+
+
+def _nearest_lines(plane: Samples, count: int) -> Samples:
+    """Of a plane's lines those in the middle of so many equal parts, if there are many; else all of them.
+
+    Most of what small pictures cost is waiting for memory, and this is the half of it.
+    """
+    lines = len(plane)
+    return plane if lines < MANY_LINES * count else plane.take(_middles(lines, count), axis=0)
+
+
+@cache
+def _middles(lines: int, count: int) -> NDArray[np.intp]:
+    import numpy as np
+
+    middles: NDArray[np.intp] = np.rint((np.arange(count) + 0.5) * (lines / count) - 0.5).astype(np.intp)
+    return middles
 
 
 def _shared(formats: tuple[Bars, ...]) -> Bars:

@@ -50,6 +50,18 @@ def test_small_pictures_have_the_colours_of_stored_ones(form: str, tmp_path: Pat
     assert np.abs(cv2.blur(small, (9, 9)).astype(int) - cv2.blur(reduced, (9, 9))).mean() < 2.5
 
 
+@pytest.mark.parametrize("form", ["yuv420p", "yuv444p", "yuv420p10le"])
+@pytest.mark.parametrize("size", [(512, 288), (864, 486), (1280, 720), (1440, 1080)])
+def test_lines_of_small_pictures_are_where_they_were(size: tuple[int, int], form: str, tmp_path: Path) -> None:
+    up_and_down = np.abs(np.arange(size[1]) % 160 - 80) * 2.5 + 20
+    picture = np.broadcast_to(up_and_down[:, None, None], (*size[::-1], 3)).astype(np.uint8)
+    coding = Coding("libx264", form)
+    write_film(tmp_path / "film.mkv", [picture] * 2, [Fraction(k, 24) for k in range(3)], coding=coding)
+    small, stored, _ = first_of(tmp_path / "film.mkv")
+    reduced = cv2.resize(stored, small.shape[1::-1], interpolation=cv2.INTER_AREA)
+    assert np.abs(small.astype(int) - reduced).mean() < 2.5
+
+
 @pytest.mark.parametrize("matrix", MATRICES)
 @pytest.mark.parametrize("form", ["limited", "full"])
 def test_the_matrix_is_the_one_that_ffmpeg_has(matrix: str, form: str, tmp_path: Path) -> None:
