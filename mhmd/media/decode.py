@@ -51,9 +51,10 @@ class Decoder(ABC):
 
     Skipped and counted in `errors`: packets that give no frame, damaged frames, frames without a time or that go back
     in time. Counted, too: packets of which the decoder complains and yet gives a frame. Left out: first frames whose
-    time is below 0 or not known, which players do not show either. `frames` is how many came, `end_ticks` where the
-    last one ends, from the film's first frame. `name` is the decoder's, `filters` FFmpeg's text of those that frames go
-    through, empty when they come as they were coded.
+    time is below 0 or not known, which players do not show either. `frames` is how many came, `suspects` how many of
+    them were suspect, `end_ticks` where the last one ends, from the film's first frame. `damage` says at the end what
+    there is of it, if anything. `name` is the decoder's, `filters` FFmpeg's text of those that frames go through, empty
+    when they come as they were coded.
     """
 
     name: ClassVar[str]
@@ -62,7 +63,9 @@ class Decoder(ABC):
         """`max_damage` is the share, 0 to 1, of the film that may be undecodable or missing at its end."""
         self.errors = 0
         self.frames = 0
+        self.suspects = 0
         self.end_ticks = 0
+        self.damage = ""
         self.filters = filters
         self._path = path
         self._max_damage = max_damage
@@ -136,6 +139,7 @@ class Decoder(ABC):
         self._check_size(frame.width, frame.height)
         self.end_ticks = decoded.ticks + (length or (decoded.ticks - last.ticks if last else 1))
         self.frames += 1
+        self.suspects += self._suspect
         self._last = decoded
         return decoded
 
@@ -150,13 +154,14 @@ class Decoder(ABC):
             )
 
     def _check_damage(self, decoded_s: float, declared_s: float) -> None:
-        lost = self.errors / max(1, self._packets)
-        found = f"{self._path}: {self.errors} of {self._packets} packets cannot be decoded"
-        if self._complaint:
-            found += f" without damage (the decoder says {self._complaint!r})"
-        if declared_s - decoded_s > SHORT_S and 1 - decoded_s / declared_s > lost:
-            lost = 1 - decoded_s / declared_s
-            found = f"{self._path} ends after {decoded_s:.1f} of {declared_s:.1f} s"
+        lost, found = self.errors / max(1, self._packets), list[str]()
+        if self.errors:
+            says = f" without damage (the decoder says {self._complaint!r})" if self._complaint else ""
+            found.append(f"{self.errors} of {self._packets} packets cannot be decoded{says}")
+        if declared_s - decoded_s > SHORT_S:
+            lost = max(lost, 1 - decoded_s / declared_s)
+            found.append(f"it ends after {decoded_s:.1f} of {declared_s:.1f} s")
+        self.damage = "; ".join(found)
         if lost > self._max_damage and self._joint and 2 * self._back > self.errors:
             raise FilmDamaged(
                 f"{self._joint}, as where recordings are joined",
@@ -165,7 +170,7 @@ class Decoder(ABC):
             )
         if lost > self._max_damage:
             raise FilmDamaged(
-                found,
+                f"{self._path}: {self.damage}",
                 wanted=f"at most {self._max_damage:.0%} of it lost",
                 do="get a sound copy, or raise max_damage",
             )

@@ -241,6 +241,8 @@ def run(inputs: Inputs, config: ExtractConfig, sink: Sink) -> None:
             frames.append(frame_row(film.film_id, probe, still, decode_jpeg(jpeg), ref))
     if decoder.frames < 2:
         raise FilmUnreadable(f"{film.path} has one frame", wanted="a film", do="take it out of the films manifest")
+    if decoder.damage:
+        sink.note(f"{decoder.damage}; {decoder.suspects} of {decoder.frames} frames may show damage and are not stored")
     seconds = {frame: float(ticks * probe.time_base) for frame, ticks in sampler.boundaries.items()}
     sink.rows(Shot, shots_of(film.film_id, sampler.transitions, seconds, decoder.frames))
     sink.rows(Frame, frames)

@@ -38,6 +38,7 @@ class Extracted:
 
     storage: Storage
     reports: tuple[tuple[int, int], ...]
+    notes: tuple[str, ...]
 
     def rows(self, record: type[Record]) -> pd.DataFrame:
         return pd.DataFrame(self.storage.table(table_path(record, "alpha")).to_pylist())
@@ -60,8 +61,8 @@ def extract(path: Path, config: ExtractConfig, color_matrix: str | None = None) 
     where = Where(str(data), films=str(root / "films.csv"))
     reports: list[tuple[int, int]] = []
     job = Job(STAGE.module, config.model_dump_json(), where, ("alpha",))
-    make_unit(job, "alpha", lambda done, total, _stored: reports.append((done, total)))
-    return Extracted(Storage(str(data)), tuple(reports))
+    made = make_unit(job, "alpha", lambda done, total, _stored: reports.append((done, total)))
+    return Extracted(Storage(str(data)), tuple(reports), made.notes)
 
 
 def expected_frames(made: MadeFilm, interval: Fraction, guard: Fraction) -> list[int]:
@@ -185,6 +186,10 @@ def test_damaged_stretches_are_not_stored(tmp_path: Path) -> None:
     assert result.film["decode_errors"] > 0
     suspects = [decoded.index for decoded in PyavDecoder(made.path, 1) if decoded.suspect]
     assert suspects
+    (note,) = result.notes
+    assert f"{len(suspects)} of {result.film['frames']} frames" in note
+    assert str(result.film["decode_errors"]) in note
+    assert extract(make_film(tmp_path / "sound.mp4", [30, 30]).path, EVERY).notes == ()
     assert set(result.rows(Frame).frame_index) == set(range(result.film["frames"])) - set(suspects)
     with pytest.raises(FilmDamaged):
         extract(made.path, every.model_copy(update={"max_damage": 0.0}))
