@@ -44,7 +44,7 @@ class Watch:
         self._blends = array("f")
         self.small = small = SmallPictures(probe)
         self._part = small.part
-        self._none, self._main = Bars(), probe.formats[0]
+        self._none, self._main, self._black = Bars(), probe.formats[0], probe.black
         self._formats = {bars: small.inside(bars) for bars in probe.formats if bars != Bars()}
         self._lit = {bars: bytearray() for bars in self._formats}
         self._edged = {bars: bytearray() for bars in self._formats}
@@ -90,6 +90,6 @@ class Watch:
         for bars, small in self._formats.items():
             lit, edged = self._lit[bars], self._edged[bars]
             looked = len(lit) % BARS_EVERY == 0
-            lit.append(is_lit(luma, small) if looked else lit[-1])
+            lit.append(is_lit(luma, small, self._black) if looked else lit[-1])
             edged.append((bars != self._main and ends_at(luma, small)) if looked else edged[-1])
         return sharpness(luma[self._part])

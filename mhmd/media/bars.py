@@ -7,15 +7,11 @@ from dataclasses import dataclass
 from statistics import median
 from typing import TYPE_CHECKING
 
+from mhmd.media.black import BLACK_LUMA, BRIGHT_LUMA
+
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
-
-BRIGHT_LUMA = 32.0
-"""Mean luma, 0 to 255, from which a frame may vote: in a dark frame the picture itself is black."""
-
-BLACK_LUMA = 20
-"""Luma, 0 to 255, up to which a pixel is black."""
 
 LIT_SHARE = 0.02
 """A row or column with no more lit pixels than this is black: dust, ringing at the picture's edge."""
@@ -67,14 +63,15 @@ class _Vote:
     share: NDArray[np.float64]
 
 
-def formats_of(lumas: Iterable[NDArray[np.uint8]]) -> tuple[Bars, ...]:
+def formats_of(lumas: Iterable[NDArray[np.uint8]], black: int = BLACK_LUMA) -> tuple[Bars, ...]:
     """The bars of each format that a film has, the commonest first; at least one, maybe without any bars.
 
-    `lumas` are luma pictures of it (H×W, 0 to 255, all of one size). A format is what a tenth of the bright frames
-    agree on; those after the first differ from it by as much on both sides of an axis, as a change of the aspect
-    ratio does. No bars without three votes. What remains begins at even rows and columns and has an even size.
+    `lumas` are luma pictures of it (H×W, 0 to 255, all of one size), black up to `black`. A format is what a tenth of
+    the bright frames agree on; those after the first differ from it by as much on both sides of an axis, as a change of
+    the aspect ratio does. No bars without three votes. What remains begins at even rows and columns and has an even
+    size.
     """
-    votes = _votes(lumas)
+    votes = _votes(lumas, black)
     if len(votes) < MIN_VOTES:
         return (Bars(),)
     found: list[tuple[int, Bars]] = []
@@ -104,14 +101,14 @@ def ends_at(luma: NDArray[np.uint8], bars: Bars) -> bool:
     ) and any(edge for _, edge in sides)
 
 
-def is_lit(luma: NDArray[np.uint8], bars: Bars) -> bool:
-    """Whether a luma picture (H×W, 0 to 255) shows picture where these bars would be, given in its own pixels."""
+def is_lit(luma: NDArray[np.uint8], bars: Bars, black: int = BLACK_LUMA) -> bool:
+    """Whether a luma picture (H×W, 0 to 255, black up to `black`) shows picture in these bars, in its own pixels."""
     height, width = luma.shape
     parts = (luma[: bars.top], luma[height - bars.bottom :], luma[:, : bars.left], luma[:, width - bars.right :])
-    return any(part.size and float((part > BLACK_LUMA).mean()) > LIT_BAR_SHARE for part in parts)
+    return any(part.size and float((part > black).mean()) > LIT_BAR_SHARE for part in parts)
 
 
-def _votes(lumas: Iterable[NDArray[np.uint8]]) -> list[tuple[_Vote, _Vote]]:
+def _votes(lumas: Iterable[NDArray[np.uint8]], black: int) -> list[tuple[_Vote, _Vote]]:
     """What each bright frame says of its rows and of its columns; marks that stand in all of them do not count."""
     import numpy as np
 
@@ -128,7 +125,7 @@ def _votes(lumas: Iterable[NDArray[np.uint8]]) -> list[tuple[_Vote, _Vote]]:
         rows, columns = means(luma)
         if rows.mean() < BRIGHT_LUMA:
             continue
-        lit = (luma > BLACK_LUMA).view(np.uint8)
+        lit = (luma > black).view(np.uint8)
         lit_in = lit.astype(np.uint16) if lit_in is None else np.add(lit_in, lit, out=lit_in)
         seen.append(list(zip((rows, columns), means(lit), strict=True)))
     if lit_in is None:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from mhmd.errors import FilmUnreadable
 from mhmd.media.bars import Bars, formats_of
+from mhmd.media.black import black_of
 from mhmd.media.colour import Colour, colour_of
 from mhmd.media.container import MAX_PIXELS, opened, packets_of
 from mhmd.media.glance import Glance
@@ -71,10 +72,10 @@ class Probe:
     """What a film says of itself, and what a few frames of it show.
 
     `time_base` is the length of a tick, s. `rate` is None when the container does not tell. `frames` is an estimate,
-    for progress alone, at least 1. `coded` is the colour in which the film is coded, `colour` that in which a decoder
-    gives its frames: the same, but for HDR films, which are tone-mapped. `pixel_aspect` is a pixel's width by its
-    height. As shown, frames have left and right exchanged if `mirrored`, and are then turned clockwise by
-    `rotation_deg`, of 0, 90, 180 and 270.
+    for progress alone, at least 1. Bars of its `formats` are black up to the luma `black`. `coded` is the colour in
+    which the film is coded, `colour` that in which a decoder gives its frames: the same, but for HDR films, which are
+    tone-mapped. `pixel_aspect` is a pixel's width by its height. As shown, frames have left and right exchanged if
+    `mirrored`, and are then turned clockwise by `rotation_deg`, of 0, 90, 180 and 270.
     """
 
     codec: str
@@ -86,6 +87,7 @@ class Probe:
     pixel_format: str
     coded: Colour
     formats: tuple[Bars, ...]
+    black: int
     pixel_aspect: Fraction
     rotation_deg: int
     mirrored: bool
@@ -119,8 +121,7 @@ def probe_film(path: Path, color_matrix: str | None = None) -> Probe:
     """
     with opened(path) as (container, stream):
         _check_encryption(container, stream, path)
-        rate = stream.average_rate or None
-        frames = max(1, stream.frames or round(declared_seconds(container, stream) * float(rate or 25)))
+        rate, seconds = stream.average_rate or None, declared_seconds(container, stream)
         samples = _samples(container, stream, path)
         first = next(samples, None)
         if first is None:
@@ -128,17 +129,18 @@ def probe_film(path: Path, color_matrix: str | None = None) -> Probe:
         coded = colour_of(first, color_matrix)
         glance = Glance(coded)
         rotation_deg, mirrored = as_shown(first)
-        formats = formats_of(glance.look(sample) for sample in chain([first], samples))
+        black, lumas = black_of(glance.look(sample) for sample in chain([first], samples))
         return Probe(
             codec=stream.codec_context.name,
             width=first.width,
             height=first.height,
             time_base=time_base_of(stream),
             rate=rate,
-            frames=frames,
+            frames=max(1, stream.frames or round(seconds * float(rate or 25))),
             pixel_format=first.format.name,
             coded=coded,
-            formats=formats,
+            formats=formats_of(lumas, black),
+            black=black,
             pixel_aspect=_pixel_aspect(stream),
             rotation_deg=rotation_deg,
             mirrored=mirrored,

@@ -5,10 +5,12 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from mhmd.media.bars import MIN_VOTES, Bars, formats_of, is_lit
+from mhmd.media.black import black_of
 from mhmd.media.probe import probe_film
 from tests.films import Coding, Picture, Scene, make_film, scene_pictures, write_film
 
@@ -30,6 +32,38 @@ def test_bars_are_found_and_what_remains_is_even(left: int, top: int, right: int
     assert 0 <= bars.right - right <= 2
     assert 0 <= bars.bottom - bottom <= 2
     assert {bars.left % 2, bars.top % 2, (bars.left + bars.right) % 2, (bars.top + bars.bottom) % 2} == {0}
+
+
+def tape(level: int, noise: float, *, upright: bool = False) -> list[Picture]:
+    """Ten pictures of 320×240 in motion, with bars of 30 px above and below that lie at `level` in noise."""
+    random, texture = np.random.default_rng(level), cv2.blur(np.random.default_rng(1).random((240, 420)), (9, 9))
+    frames = []
+    for shift in range(10):
+        picture = 60 + 300 * (texture[:, shift * 10 : shift * 10 + 320] - 0.5).clip(-0.15, 0.5)
+        picture[:30] = picture[-30:] = level
+        frames.append((picture + random.normal(0, noise, picture.shape)).clip(0, 255).astype(np.uint8))
+    return [np.ascontiguousarray(frame.T) for frame in frames] if upright else frames
+
+
+@pytest.mark.parametrize("noise", [0, 4])
+@pytest.mark.parametrize("level", [0, 14, 19, 32])
+@pytest.mark.parametrize("upright", [False, True])
+def test_bars_of_tapes_are_gray_and_full_of_noise(level: int, noise: float, upright: bool) -> None:
+    black, lumas = black_of(tape(level, noise, upright=upright))
+    assert level < black <= max(20, level + 14)
+    bars = Bars(left=30, right=30) if upright else Bars(top=30, bottom=30)
+    assert formats_of(lumas, black) == (bars,)
+    assert not is_lit(tape(level, noise, upright=upright)[0], bars, black)
+
+
+def test_black_stays_black_where_there_are_no_raised_bars() -> None:
+    changing = [tape(level, 0)[0] for level in range(16, 40, 3)]
+    assert [black_of(frames)[0] for frames in ([], changing, tape(50, 0), tape(30, 12))] == [20] * 4
+    one_sided = [np.where(np.arange(240)[:, None] < 120, frame, 90).astype(np.uint8) for frame in tape(30, 0)]
+    assert black_of(one_sided)[0] == 20
+    fewer = tape(30, 0)[:5] + [np.full((240, 320), 90, np.uint8)] * 5
+    assert black_of(fewer)[0] == 20
+    assert len(list(black_of([*tape(0, 0), np.zeros((240, 320), np.uint8)])[1])) == 10, "the dark one is left out"
 
 
 def test_a_film_may_change_its_format() -> None:
