@@ -1,10 +1,11 @@
-"""Opening a film's file, which may be anything: only containers that hold their own frames are let in."""
+"""A film's file, which may be anything: only containers that hold their own frames are opened; what they declare."""
 
 from __future__ import annotations
 
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
+from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -116,3 +117,36 @@ def _main_video(container: InputContainer, path: Path) -> VideoStream:
     context.thread_count = 1
     context.options = {"max_pixels": str(MAX_PIXELS)}
     return stream
+
+
+def declared_seconds(container: InputContainer, stream: VideoStream) -> float:
+    """How long the film is by its container, s; 0 when it does not tell.
+
+    The lesser of what the stream and the container say: sound may go on longer, and an edit list may cut. An AVI's
+    number of frames is believed first, because FFmpeg shortens the duration of a file that was cut off. Matroska
+    says when the film ends, not how long it is.
+    """
+    if container.format.name == "avi" and stream.frames and stream.average_rate:
+        return float(stream.frames / stream.average_rate)
+    durations = []
+    if stream.duration is not None:
+        durations.append(float(stream.duration * time_base_of(stream)))
+    if container.duration is not None:
+        start = max(0, container.start_time or 0) if "matroska" in container.format.name else 0
+        durations.append((container.duration - start) / 1_000_000)
+    return min(durations, default=0.0)
+
+
+def time_base_of(stream: VideoStream) -> Fraction:
+    """The length of a tick, s."""
+    assert stream.time_base is not None, "FFmpeg gives every video stream a time base"
+    return stream.time_base
+
+
+def no_frame(path: Path, why: str = "") -> FilmUnreadable:
+    """The error for a film of which nothing can be decoded; `why` in words of the decoder's."""
+    return FilmUnreadable(
+        f"{path}: not one frame can be decoded" + (f" ({why})" if why else ""),
+        wanted=f"a film that plays: not cut off, damaged or encrypted, with frames of at most {MAX_PIXELS} px",
+        do="copy or convert it again",
+    )

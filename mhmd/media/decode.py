@@ -11,8 +11,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from mhmd.errors import FilmDamaged, FilmUnreadable
 from mhmd.media.complaints import Doubt, listening
-from mhmd.media.container import opened, packets_of
-from mhmd.media.probe import declared_seconds, no_frame, time_base_of
+from mhmd.media.container import declared_seconds, no_frame, opened, packets_of, time_base_of
 
 if TYPE_CHECKING:
     from av import VideoFrame

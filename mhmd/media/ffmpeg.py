@@ -18,10 +18,18 @@ from typing import TYPE_CHECKING
 
 from mhmd.errors import DependencyError, FilmUnreadable
 from mhmd.media.child import Child, Heard, Said
-from mhmd.media.container import MAX_PIXELS, input_options, opened, packets_of, url_of
+from mhmd.media.container import (
+    MAX_PIXELS,
+    declared_seconds,
+    input_options,
+    no_frame,
+    opened,
+    packets_of,
+    time_base_of,
+    url_of,
+)
 from mhmd.media.decode import WITHOUT_PTS, Decoded, Decoder, held_back
 from mhmd.media.filters import Filter
-from mhmd.media.probe import declared_seconds, no_frame, time_base_of
 
 if TYPE_CHECKING:
     from av.container import InputContainer

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from mhmd.errors import FilmMissing, FilmUnreadable
+from mhmd.media.bars import Bars
 from mhmd.media.container import opened
 from mhmd.media.probe import Crop, probe_film
 from tests.films import (
@@ -204,6 +205,15 @@ def test_headers_that_declare_giants(side_px: int, tmp_path: Path) -> None:
 def test_the_decoder_refuses_giants_that_come_later(film: Path) -> None:
     with opened(film) as (_, stream):
         assert stream.codec_context.options["max_pixels"] == "67108864"
+
+
+@pytest.mark.parametrize("pixel_format", ["yuv420p", "yuv420p10le"])
+def test_a_dark_head_does_not_hide_the_bars(pixel_format: str, tmp_path: Path) -> None:
+    night = [np.full((108, 192, 3), 2, np.uint8)] * 400
+    day = [np.pad(picture, ((14, 14), (0, 0), (0, 0))) for picture in scene_pictures(Scene(120, seed=3), 0, (192, 80))]
+    coding = Coding(pixel_format=pixel_format, options={"g": "9999", "sc_threshold": "0"})
+    write_film(tmp_path / "film.mp4", night + day, evenly(520, Fraction(24)), coding=coding)
+    assert probe_film(tmp_path / "film.mp4").formats == (Bars(top=14, bottom=14),)
 
 
 def test_long_films_are_looked_at_in_more_places(tmp_path: Path) -> None:
