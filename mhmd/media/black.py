@@ -42,21 +42,19 @@ def black_of(lumas: Iterable[Luma]) -> tuple[int, Iterator[Luma]]:
     """
     bright = (luma for luma in lumas if luma.mean() >= BRIGHT_LUMA)
     first = list(islice(bright, FIRST))
-    raised = max((_raised(pictures) for pictures in (first, [luma.T for luma in first])), default=0.0)
+    raised = max(_raised(first), _raised([luma.T for luma in first]))
     return max(BLACK_LUMA, round(raised)), chain(first, bright)
 
 
 def _raised(lumas: Sequence[Luma]) -> float:
-    """The luma up to which bars above and below are black, 0 where there are none."""
+    """The luma up to which bars above and below are black; 0 where both are not flat, dark and alike."""
     import numpy as np
 
     wide = max(2, len(lumas[0]) // STRIP) if lumas else 0
     if not lumas or len(lumas[0]) < 4 * wide:
         return 0.0
-    edges = [(luma[wide : 2 * wide], luma[-2 * wide : -wide]) for luma in lumas]
-    low, level, high = np.percentile(
-        np.array(edges).reshape(len(lumas), 2, -1), (10, 50, 90), axis=2
-    )  # frames × 2 each
+    edges = np.array([(luma[wide : 2 * wide], luma[-2 * wide : -wide]) for luma in lumas])
+    low, level, high = np.percentile(edges.reshape(len(lumas), 2, -1), (10, 50, 90), axis=2)  # each frames × 2
     flat = ((high - low <= FLAT) & (level < RAISED_LUMA)).all(axis=1)
     if flat.mean() < MOST or np.ptp(np.percentile(level[flat], (10, 90))) > ALIKE:
         return 0.0
