@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from mhmd.media.black import BRIGHT_LUMA
 from mhmd.media.container import declared_seconds, opened, packets_of
-from mhmd.media.planes import bits_of, planes_of
+from mhmd.media.planes import bits_of, is_planar_yuv, planes_of
 
 if TYPE_CHECKING:
     from av import VideoFrame
@@ -73,11 +73,11 @@ def _first_ones(frames: Iterator[VideoFrame]) -> Iterator[VideoFrame]:
 
 
 def _is_bright(frame: VideoFrame) -> bool:
-    """Whether its first plane is, about: luma, green, or all that there is."""
-    form = frame.format
-    if not form.is_planar:
+    """Whether its luma is, about; formats without a plane of luma that can be read as it is count as bright."""
+    form = frame.format.name
+    if not is_planar_yuv(form):
         return True
-    levels = planes_of(frame)[0][::4, ::4].mean() / 2.0 ** (bits_of(form.name) - 8)
+    levels = planes_of(frame)[0][::4, ::4].mean() / 2.0 ** (bits_of(form) - 8)
     return bool(levels >= BRIGHT_LUMA + LIMITED_BLACK)
 
 
