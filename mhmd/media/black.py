@@ -24,15 +24,16 @@ RAISED_LUMA = 40.0
 FIRST, MOST = 8, 0.75
 """So many bright frames are looked at, and in this share of them both edges are flat, where bars are raised."""
 
-FLAT, ALIKE = 16.0, 4.0
+FLAT, ALIKE = 24.0, 4.0
 """Between the tenth and the ninetieth percentile of a bar's luma there is no more than this, which is noise; between
 the levels of bars no more than that."""
 
 STRIP = 90
 """The part of the side that is looked at, at either end, and two lines at least: bars are wider."""
 
-NOISE, LEAST = 1.25, 8.0
-"""Above the bars' level so much of that span is black, too: three deviations of noise; and so much at least."""
+NOISE, LEAST = 2.5, 8.0
+"""So many times as far above the bars' level as the ninetieth percentile is black, too: three deviations of noise, also
+where its lower half is cut off at 0; and so much at least."""
 
 
 def black_of(lumas: Iterable[Luma]) -> tuple[int, Iterator[Luma]]:
@@ -58,4 +59,4 @@ def _raised(lumas: Sequence[Luma]) -> float:
     flat = ((high - low <= FLAT) & (level < RAISED_LUMA)).all(axis=1)
     if flat.mean() < MOST or np.ptp(np.percentile(level[flat], (10, 90))) > ALIKE:
         return 0.0
-    return float(np.median(level[flat]) + max(LEAST, NOISE * np.median((high - low)[flat])))
+    return float(np.median(level[flat]) + max(LEAST, NOISE * np.median((high - level)[flat])))

@@ -45,12 +45,12 @@ def tape(level: int, noise: float, *, upright: bool = False) -> list[Picture]:
     return [np.ascontiguousarray(frame.T) for frame in frames] if upright else frames
 
 
-@pytest.mark.parametrize("noise", [0, 4])
+@pytest.mark.parametrize("noise", [0, 4, 8])
 @pytest.mark.parametrize("level", [0, 14, 19, 32])
 @pytest.mark.parametrize("upright", [False, True])
 def test_bars_of_tapes_are_gray_and_full_of_noise(level: int, noise: float, upright: bool) -> None:
     black, lumas = black_of(tape(level, noise, upright=upright))
-    assert level < black <= max(20, level + 14)
+    assert level < black <= max(20, level + max(8, 3.6 * noise))
     bars = Bars(left=30, right=30) if upright else Bars(top=30, bottom=30)
     assert formats_of(lumas, black) == (bars,)
     assert not is_lit(tape(level, noise, upright=upright)[0], bars, black)
