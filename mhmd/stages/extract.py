@@ -242,7 +242,8 @@ def run(inputs: Inputs, config: ExtractConfig, sink: Sink) -> None:
     if decoder.frames < 2:
         raise FilmUnreadable(f"{film.path} has one frame", wanted="a film", do="take it out of the films manifest")
     if decoder.damage:
-        sink.note(f"{decoder.damage}; {decoder.suspects} of {decoder.frames} frames may show damage and are not stored")
+        shown = f"; {decoder.suspects} of {decoder.frames} frames may show it and are not stored"
+        sink.note(decoder.damage + shown * (decoder.suspects > 0))
     seconds = {frame: float(ticks * probe.time_base) for frame, ticks in sampler.boundaries.items()}
     sink.rows(Shot, shots_of(film.film_id, sampler.transitions, seconds, decoder.frames))
     sink.rows(Frame, frames)

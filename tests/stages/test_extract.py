@@ -195,6 +195,14 @@ def test_damaged_stretches_are_not_stored(tmp_path: Path) -> None:
         extract(made.path, every.model_copy(update={"max_damage": 0.0}))
 
 
+def test_of_a_film_that_ends_early_it_is_said_so_and_no_more(tmp_path: Path) -> None:
+    made = make_film(tmp_path / "film.mkv", [60, 60])
+    made.path.write_bytes(made.path.read_bytes()[: made.path.stat().st_size // 2])
+    (note,) = extract(made.path, EVERY.model_copy(update={"max_damage": 0.9})).notes
+    assert "it ends after" in note
+    assert "may show" not in note, "nothing comes after what is lost"
+
+
 def test_progress_goes_to_the_end(tmp_path: Path) -> None:
     reports = extract(make_film(tmp_path / "film.mp4", [60, 60]).path, ExtractConfig()).reports
     reports = [(done, total) for done, total in reports if total < 1000]  # before it the file's bytes were hashed
