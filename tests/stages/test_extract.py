@@ -1,68 +1,24 @@
 """Stage extract: which frames of made films are stored, and what their rows say."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
 from fractions import Fraction
 from itertools import pairwise
 from pathlib import Path
 
 import cv2
 import numpy as np
-import pandas as pd
 import pytest
 
 from mhmd.errors import FilmDamaged, FilmUnreadable, RecipeError
-from mhmd.execute import Job
 from mhmd.hashing.phash import phash
-from mhmd.inputs import table_path
-from mhmd.make import make_unit
 from mhmd.measures import measure
 from mhmd.measures.light import sharpness
 from mhmd.media.decode import PyavDecoder
-from mhmd.media.jpeg import decode_jpeg
 from mhmd.media.pictures import SmallPictures, StoredPictures
 from mhmd.media.probe import probe_film
-from mhmd.records import Film, Frame, Record, Shot
-from mhmd.stage import Where
+from mhmd.records import Frame, Shot
 from mhmd.stages.extract import STAGE, TOGETHER, ExtractConfig, exact
-from mhmd.storage import Storage
-from tests.films import Coding, MadeFilm, Picture, Scene, make_film, scene_pictures, write_film
-
-OFTEN = ExtractConfig(detector="adaptive", interval_s=0.25, guard_s=0.2)
-EVERY = ExtractConfig(detector="adaptive", interval_s=0.01, guard_s=0)
-
-
-@dataclass(frozen=True)
-class Extracted:
-    """What extract made of one film."""
-
-    storage: Storage
-    reports: tuple[tuple[int, int], ...]
-    notes: tuple[str, ...]
-
-    def rows(self, record: type[Record]) -> pd.DataFrame:
-        return pd.DataFrame(self.storage.table(table_path(record, "alpha")).to_pylist())
-
-    @property
-    def film(self) -> Mapping[str, object]:
-        return self.rows(Film).to_dict("records")[0]
-
-    def picture(self, ref: str) -> Picture:
-        name, offset, size = ref.rsplit(":", 2)
-        return decode_jpeg(self.storage.read(name, int(offset), int(size)))
-
-
-def extract(path: Path, config: ExtractConfig, color_matrix: str | None = None) -> Extracted:
-    """Run the stage as `make` does, in this process, into a new workspace beside the film."""
-    root = path.parent
-    data = root / f"data{len(list(root.glob('data*')))}"
-    row = {"film_id": "alpha", "title": "Alpha", "path": path.name, "color_matrix": color_matrix}
-    pd.DataFrame([row]).to_csv(root / "films.csv", index=False)
-    where = Where(str(data), films=str(root / "films.csv"))
-    reports: list[tuple[int, int]] = []
-    job = Job(STAGE.module, config.model_dump_json(), where, ("alpha",))
-    made = make_unit(job, "alpha", lambda done, total, _stored: reports.append((done, total)))
-    return Extracted(Storage(str(data)), tuple(reports), made.notes)
+from tests.extracted import EVERY, OFTEN, extract
+from tests.films import Coding, MadeFilm, Scene, make_film
 
 
 def expected_frames(made: MadeFilm, interval: Fraction, guard: Fraction) -> list[int]:
@@ -239,57 +195,6 @@ def test_every_shot_has_its_frames(tmp_path: Path) -> None:
     assert counts == [{2: 1}, {0: 1, 1: 1, 2: 1}, {0: 2, 1: 2, 2: 2}], (
         "0.8 s have no more than two candidates of 0.75 s"
     )
-
-
-def film_of_formats(path: Path, parts: list[tuple[int, tuple[int, int]]]) -> Path:
-    """A film of 320×180 of shots of so many frames, each with bars of so many px at top and bottom, left and right."""
-    pictures = []
-    for place, (frames, (down, across)) in enumerate(parts):
-        inner = (320 - 2 * across, 180 - 2 * down)
-        pictures += [
-            cv2.copyMakeBorder(picture, down, down, across, across, cv2.BORDER_CONSTANT)
-            for picture in scene_pictures(Scene(frames), place, inner)
-        ]
-    write_film(path, pictures, [Fraction(k, 24) for k in range(len(pictures) + 1)])
-    return path
-
-
-NONE, WIDE, WIDER, PILLAR = (0, 0), (20, 0), (40, 0), (0, 40)
-
-
-@pytest.mark.parametrize(
-    ("formats", "main"),
-    [
-        ([WIDE, NONE, WIDE], WIDE),
-        ([NONE, NONE, WIDE], NONE),
-        ([NONE, NONE, NONE, WIDE, PILLAR], NONE),
-        ([WIDE, WIDE, WIDER], WIDE),
-    ],
-)
-def test_a_film_may_change_its_format(formats: list[tuple[int, int]], main: tuple[int, int], tmp_path: Path) -> None:
-    """Each shot is cut as it was shot, whichever format is the commonest."""
-    result = extract(film_of_formats(tmp_path / "film.mp4", [(48, bars) for bars in formats]), OFTEN)
-    crops = result.rows(Frame).groupby("shot")[["crop_y", "crop_h", "crop_x", "crop_w"]].agg(set)
-    cuts = [[{down}, {180 - 2 * down}, {across}, {320 - 2 * across}] for down, across in formats]
-    assert crops.to_numpy().tolist() == cuts
-    assert (result.film["bar_top"], result.film["bar_left"]) == main
-    assert all(result.picture(ref).mean(axis=(1, 2)).min() > 30 for ref in result.rows(Frame).ref)
-
-
-def test_a_format_of_too_few_frames_to_vote_loses_nothing(tmp_path: Path) -> None:
-    path = film_of_formats(tmp_path / "film.mp4", [(240, WIDE), (240, WIDE), (24, NONE)])
-    frames = extract(path, OFTEN).rows(Frame)
-    assert set(frames[frames["shot"] == 2].crop_h) == {180}
-    assert set(frames[frames["shot"] != 2].crop_h) == {140}
-
-
-def test_a_flash_over_the_bars_leaves_them_bars(tmp_path: Path) -> None:
-    pictures = [
-        cv2.copyMakeBorder(p, 20, 20, 0, 0, cv2.BORDER_CONSTANT) for p in scene_pictures(Scene(96), 0, (320, 140))
-    ]
-    pictures[40] = np.full_like(pictures[40], 255)
-    write_film(tmp_path / "film.mp4", pictures, [Fraction(k, 24) for k in range(97)])
-    assert set(extract(tmp_path / "film.mp4", OFTEN).rows(Frame).crop_h) == {140}
 
 
 def test_one_frame_is_no_film(tmp_path: Path) -> None:

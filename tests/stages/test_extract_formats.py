@@ -1,0 +1,63 @@
+"""Stage extract: films whose bars change."""
+
+from fractions import Fraction
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from mhmd.records import Frame
+from tests.extracted import OFTEN, extract
+from tests.films import Scene, scene_pictures, write_film
+
+
+def film_of_formats(path: Path, parts: list[tuple[int, tuple[int, int]]]) -> Path:
+    """A film of 320×180 of shots of so many frames, each with bars of so many px at top and bottom, left and right."""
+    pictures = []
+    for place, (frames, (down, across)) in enumerate(parts):
+        inner = (320 - 2 * across, 180 - 2 * down)
+        pictures += [
+            cv2.copyMakeBorder(picture, down, down, across, across, cv2.BORDER_CONSTANT)
+            for picture in scene_pictures(Scene(frames), place, inner)
+        ]
+    write_film(path, pictures, [Fraction(k, 24) for k in range(len(pictures) + 1)])
+    return path
+
+
+NONE, WIDE, WIDER, PILLAR = (0, 0), (20, 0), (40, 0), (0, 40)
+
+
+@pytest.mark.parametrize(
+    ("formats", "main"),
+    [
+        ([WIDE, NONE, WIDE], WIDE),
+        ([NONE, NONE, WIDE], NONE),
+        ([NONE, NONE, NONE, WIDE, PILLAR], NONE),
+        ([WIDE, WIDE, WIDER], WIDE),
+    ],
+)
+def test_a_film_may_change_its_format(formats: list[tuple[int, int]], main: tuple[int, int], tmp_path: Path) -> None:
+    """Each shot is cut as it was shot, whichever format is the commonest."""
+    result = extract(film_of_formats(tmp_path / "film.mp4", [(48, bars) for bars in formats]), OFTEN)
+    crops = result.rows(Frame).groupby("shot")[["crop_y", "crop_h", "crop_x", "crop_w"]].agg(set)
+    cuts = [[{down}, {180 - 2 * down}, {across}, {320 - 2 * across}] for down, across in formats]
+    assert crops.to_numpy().tolist() == cuts
+    assert (result.film["bar_top"], result.film["bar_left"]) == main
+    assert all(result.picture(ref).mean(axis=(1, 2)).min() > 30 for ref in result.rows(Frame).ref)
+
+
+def test_a_format_of_too_few_frames_to_vote_loses_nothing(tmp_path: Path) -> None:
+    path = film_of_formats(tmp_path / "film.mp4", [(240, WIDE), (240, WIDE), (24, NONE)])
+    frames = extract(path, OFTEN).rows(Frame)
+    assert set(frames[frames["shot"] == 2].crop_h) == {180}
+    assert set(frames[frames["shot"] != 2].crop_h) == {140}
+
+
+def test_a_flash_over_the_bars_leaves_them_bars(tmp_path: Path) -> None:
+    pictures = [
+        cv2.copyMakeBorder(p, 20, 20, 0, 0, cv2.BORDER_CONSTANT) for p in scene_pictures(Scene(96), 0, (320, 140))
+    ]
+    pictures[40] = np.full_like(pictures[40], 255)
+    write_film(tmp_path / "film.mp4", pictures, [Fraction(k, 24) for k in range(97)])
+    assert set(extract(tmp_path / "film.mp4", OFTEN).rows(Frame).crop_h) == {140}
