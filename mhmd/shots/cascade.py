@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from mhmd.blas import all_threads
 from mhmd.shots.blend import Blends
 from mhmd.shots.detector import Transition, joined, within
 from mhmd.shots.doubts import (
@@ -216,7 +217,8 @@ class Cascade:
             self._network = LeanTransNet()
         held = self._fed - len(self._pictures)
         pictures = np.stack([self._pictures[min(max(frame, held), self._fed - 1) - held] for frame in frames])
-        return Window(np.array(frames), pictures, self._network(pictures[None])[0])
+        with all_threads():
+            return Window(np.array(frames), pictures, self._network(pictures[None])[0])
 
 
 def _may_last(doubt: Doubt, stride: int) -> bool:
