@@ -1,4 +1,4 @@
-"""How many threads NumPy's matrix products take."""
+"""How many threads products of NumPy take: one in children, which make many small ones, and for large ones all."""
 
 from __future__ import annotations
 
@@ -11,25 +11,10 @@ if TYPE_CHECKING:
     from threadpoolctl import ThreadpoolController
 
 
-def one_thread() -> AbstractContextManager[object]:
-    """Inside the block a product is made by the thread that asks for it.
-
-    For many small ones: the others wait for the next at full speed, which costs more than they save.
-    """
-    return _limited(1)
-
-
 def all_threads() -> AbstractContextManager[object]:
-    """Inside the block, also within `one_thread`, products take as many threads as this process may: for large ones."""
-    return _limited(_threads())
-
-
-def _threads() -> int:
-    return int(os.environ.get("OMP_NUM_THREADS") or os.cpu_count() or 1)
-
-
-def _limited(threads: int) -> AbstractContextManager[object]:
-    return nullcontext() if _threads() == 1 else _pools().limit(limits=threads, user_api="blas")
+    """Inside the block products take as many threads as this process may (OMP_NUM_THREADS, or as many as cores)."""
+    threads = int(os.environ.get("OMP_NUM_THREADS") or os.cpu_count() or 1)
+    return nullcontext() if threads == 1 else _pools().limit(limits=threads, user_api="blas")
 
 
 @cache

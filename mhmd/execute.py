@@ -29,6 +29,9 @@ KEEP = {"MALLOC_MMAP_THRESHOLD_": str(32 << 20), "MALLOC_TRIM_THRESHOLD_": str(2
 """glibc gives a picture's memory back to the kernel and takes it anew, page by page; a child keeps as many bytes as
 this. That costs no more at the peak, and saves a fiftieth of the work."""
 
+ONE_THREAD = {"OPENBLAS_NUM_THREADS": "1"}
+"""Others would wait for the next small product of NumPy's at full speed; large ones ask for `mhmd.blas.all_threads`."""
+
 
 @dataclass(frozen=True, slots=True)
 class Job:
@@ -215,9 +218,7 @@ class _Child:
         self._job = job
         self._messages = messages
         threads = str(max(1, (os.cpu_count() or 1) // workers))
-        self._surroundings = KEEP | dict.fromkeys(
-            ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS"), threads
-        )
+        self._surroundings = KEEP | dict.fromkeys(("OMP_NUM_THREADS", "NUMBA_NUM_THREADS"), threads) | ONE_THREAD
         if job.gpus:
             self._surroundings["CUDA_VISIBLE_DEVICES"] = job.gpus[number]
         self._start()

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field, field_validator
 
-from mhmd.blas import one_thread
 from mhmd.config import Config
 from mhmd.errors import FilmUnreadable
 from mhmd.inputs import Inputs, Progress
@@ -223,11 +222,6 @@ def frame_id(film_id: str, pts: int) -> str:
 
 def run(inputs: Inputs, config: ExtractConfig, sink: Sink) -> None:
     """Write one film's shots, its frames with their JPEGs, and its own row. Raises UnitErrors of films."""
-    with one_thread():  # of the network alone the products are large
-        _extract(inputs, config, sink)
-
-
-def _extract(inputs: Inputs, config: ExtractConfig, sink: Sink) -> None:
     from mhmd.media.decoders import decoder_for
     from mhmd.media.jpeg import decode_jpeg
     from mhmd.media.probe import probe_film
