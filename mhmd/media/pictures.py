@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     import numpy as np
     from av import VideoFrame
     from av.filter import Graph
+    from cv2.typing import MatLike
     from numpy.typing import NDArray
 
     from mhmd.media.planes import Samples
@@ -53,18 +54,31 @@ class SmallPictures:
 
     def __call__(self, frame: VideoFrame) -> Picture:
         """The small picture of a frame."""
+        return self.coloured(self.reduced(frame))
+
+    def reduced(self, frame: VideoFrame) -> list[MatLike]:
+        """What a frame's small picture is made of: three small planes, or the picture itself."""
         from mhmd.media.opencv import cv2
 
         if self._to_bgr is None or not is_planar_yuv(frame.format.name):
             rgb = self._to_rgb.picture(frame, self._size)
-            return cv2.cvtColor(rgb, cv2.COLOR_RGB2BGR).astype("uint8", copy=False)
+            return [cv2.cvtColor(rgb, cv2.COLOR_RGB2BGR)]
         bits = bits_of(frame.format.name)
         small = []
         for plane, size in zip(planes_of(frame), (self._size, self._half, self._half), strict=False):
             reduced = cv2.resize(_nearest_lines(plane, size[1]), size, interpolation=cv2.INTER_LINEAR)
             small.append(reduced if bits == 8 else cv2.convertScaleAbs(reduced, alpha=0.5 ** (bits - 8)))
-        chroma = (cv2.resize(plane, self._size, interpolation=cv2.INTER_LINEAR) for plane in small[1:])
-        return cv2.transform(cv2.merge((small[0], *chroma)), self._to_bgr).astype("uint8", copy=False)
+        return small
+
+    def coloured(self, reduced: list[MatLike]) -> Picture:
+        """The small picture of what `reduced` gave. It needs no frame: many may be coloured after many were read."""
+        from mhmd.media.opencv import cv2
+
+        luma, *halves = reduced
+        if self._to_bgr is None or not halves:
+            return luma.astype("uint8", copy=False)
+        chroma = (cv2.resize(half, self._size, interpolation=cv2.INTER_LINEAR) for half in halves)
+        return cv2.transform(cv2.merge((luma, *chroma)), self._to_bgr).astype("uint8", copy=False)
 
     def inside(self, bars: Bars, rounded: Callable[[float], int] = math.floor) -> Bars:
         """Those bars in pixels of small pictures, rounded down or as asked."""

@@ -24,18 +24,21 @@ from mhmd.watch import Watch
 
 if TYPE_CHECKING:
     import numpy as np
+    from cv2.typing import MatLike
     from numpy.typing import NDArray
 
     from mhmd.inputs import FilmSource
-    from mhmd.media.decode import Decoder
+    from mhmd.media.decode import Decoded, Decoder
     from mhmd.media.probe import Crop, Probe
 
     Picture = NDArray[np.uint8]
 
 TOGETHER, TOGETHER_PIXELS = 16, 16 * 1920 * 1080
-"""Frames that are decoded, and scaled down while in the caches, before more is done with them, where they are no
-larger than this together; and pictures that are stored before they are measured: each work finds its caches warm. Under
-a second in any case."""
+"""Frames that each work is done on before the next, where they are no larger than this together; and pictures that are
+stored before they are measured: each work finds its code and tables in the caches. Under a second in any case."""
+
+CACHED_PIXELS = 4 * 1920 * 1080
+"""Frames of no more than this together are decoded before they are scaled down: the caches still hold them."""
 
 LONGEST_CELL_S = Fraction(3, 20)
 """Of each such stretch one frame may be stored: few to hold in memory, and some in every shot that is to be seen."""
@@ -105,17 +108,22 @@ def stills(
     from mhmd.media.pictures import StoredPictures
 
     small, stored = watch.small, StoredPictures(probe, config.short_side_px)
-    at_once = max(1, min(TOGETHER, TOGETHER_PIXELS // (probe.width * probe.height)))
+    frames, pixels = iter(decoder), probe.width * probe.height
+    in_caches, at_once = (max(1, min(TOGETHER, most // pixels)) for most in (CACHED_PIXELS, TOGETHER_PIXELS))
+
+    def reduced() -> Iterator[tuple[Decoded, list[MatLike]]]:
+        while run := list(islice(frames, in_caches)):
+            yield from [(decoded, small.reduced(decoded.frame)) for decoded in run]
 
     def still(pick: Pick) -> tuple[Still, bytes]:
         candidate, crop = pick.candidate, probe.crop(watch.bars(pick))
         jpeg = encode_jpeg(stored(candidate.frame, crop), config.jpeg_quality)
         return Still(candidate.index, candidate.pts, candidate.ticks, pick.shot, crop, watch.blend(pick)), jpeg
 
-    frames, picks = iter(decoder), list[Pick]()
-    while together := [(decoded, small(decoded.frame)) for decoded in islice(frames, at_once)]:
-        sharpness = watch.sharpness([whole for _, whole in together])
-        for (decoded, whole), sharp in zip(together, sharpness, strict=True):
+    seen, picks = reduced(), list[Pick]()
+    while together := list(islice(seen, at_once)):
+        wholes = [small.coloured(planes) for _, planes in together]
+        for (decoded, _), whole, sharp in zip(together, wholes, watch.sharpness(wholes), strict=True):
             index, ticks = decoded.index, decoded.ticks
             if not decoded.suspect:
                 sampler.offer(Candidate(index, decoded.pts, ticks, sharp, decoded.frame))
