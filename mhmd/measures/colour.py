@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     import numpy as np
+    from cv2.typing import MatLike
     from numpy.typing import NDArray
 
     Lab = NDArray[np.float32]
@@ -24,6 +25,17 @@ for a tint; if less than this share of the picture remains, nothing is."""
 
 THING_PX = 5
 """What has a colour that no tint explains is about so large at that size; averaged over it, noise is below 1."""
+
+
+def channels(rgb: NDArray[np.uint8]) -> list[NDArray[np.uint8]]:
+    """The three channels of a picture H×W×3, H×W each."""
+    import numpy as np
+
+    from mhmd.media.opencv import cv2
+
+    apart = [np.empty(rgb.shape[:2], np.uint8) for _ in range(3)]
+    cv2.split(rgb, apart)  # into arrays that are there: several times as fast
+    return apart
 
 
 def lab_of(rgb: NDArray[np.uint8]) -> Lab:
@@ -53,15 +65,18 @@ def colorfulness(rgb: NDArray[np.uint8]) -> float:
     √(σ²rg + σ²yb) + 0.3 √(μ²rg + μ²yb) with rg = R - G, yb = (R + G) / 2 - B, both signed.
     Hasler and Süsstrunk, Measuring colourfulness in natural images, SPIE 5007, 2003.
     """
-    from mhmd.measures.light import moments
     from mhmd.media.opencv import cv2
 
-    red, green, blue = cv2.split(rgb)
-    kind = cv2.CV_16S  # whole numbers: rg and 2 yb
-    yellow = cv2.add(red, green, dtype=kind)
-    opponents = cv2.subtract(red, green, dtype=kind), cv2.subtract(yellow, cv2.add(blue, blue, dtype=kind), dtype=kind)
-    (rg_mean, rg_variance), (yb_mean, yb_variance) = map(moments, opponents)
-    return math.sqrt(rg_variance + yb_variance / 4) + 0.3 * math.hypot(rg_mean, yb_mean / 2)
+    red, green, blue = channels(rgb)
+    r, g, b = cv2.sumElems(rgb)[:3]
+    rg_mean, yb_mean = (r - g) / red.size, (r + g - 2 * b) / 2 / red.size
+
+    def apart(one: NDArray[np.uint8], other: NDArray[np.uint8]) -> float:
+        return round(cv2.norm(one, other, cv2.NORM_L2SQR)) / red.size  # OpenCV's is a whole number, but for rounding
+
+    rg, rb, gb = apart(red, green), apart(red, blue), apart(green, blue)
+    variance = rg - rg_mean**2 + (2 * rb + 2 * gb - rg) / 4 - yb_mean**2  # (x + y)² = 2 x² + 2 y² - (x - y)²
+    return math.sqrt(max(0.0, variance)) + 0.3 * math.hypot(rg_mean, yb_mean)
 
 
 def chroma_mean(lab: Lab) -> float:
@@ -79,14 +94,14 @@ def chroma_p95(coarse_lab: Lab) -> float:
     """
     import numpy as np
 
-    return percentile(np.hypot(coarse_lab[..., 1], coarse_lab[..., 2]).ravel(), 95)
+    return percentiles(np.hypot(coarse_lab[..., 1], coarse_lab[..., 2]).ravel(), 95)[0]
 
 
 def unclipped(rgb: NDArray[np.uint8], size: tuple[int, int]) -> NDArray[np.bool_]:
     """Where in an RGB picture H×W×3, seen at height and width `size`, hardly a pixel has a channel at its upper end."""
     from mhmd.media.opencv import cv2
 
-    red, green, blue = cv2.split(rgb)
+    red, green, blue = channels(rgb)
     brightest = cv2.max(cv2.max(red, green), blue)  # several times as fast as NumPy's maximum of three
     ended = cv2.threshold(brightest, CLIPPED_LEVEL - 1, 1, cv2.THRESH_BINARY)[1].astype("float32")
     free: NDArray[np.bool_] = cv2.resize(ended, size[::-1], interpolation=cv2.INTER_AREA) < MAX_CLIPPED
@@ -103,38 +118,44 @@ def off_tint(coarse_lab: Lab, free: NDArray[np.bool_]) -> float:
     """
     import numpy as np
 
-    from mhmd.media.opencv import cv2
-
-    counted = free.astype(np.float64) if free.mean() >= MIN_FREE else np.ones(free.shape)
-    weight, lightness = counted.ravel(), coarse_lab[..., 0].ravel().astype(np.float64)
-    low, high = (percentile(lightness[weight > 0], share) for share in (1, 99))
+    counted = free if free.mean() >= MIN_FREE else np.ones_like(free)
+    weight, lightness = counted.ravel().astype(np.float64), coarse_lab[..., 0].ravel().astype(np.float64)
+    low, high = percentiles(lightness[counted.ravel()], 1, 99)
     place = np.clip((lightness - low) / max(high - low, 1e-3), 0, 1) * (TINT_KNOTS - 1)
     below = np.minimum(place.astype(np.int64), TINT_KNOTS - 2)
-    beyond = place - below
+    above, beyond = below + 1, place - below
+    near, far = (1 - beyond) * weight, beyond * weight
 
-    def sums(values: NDArray[np.float64], shift: int) -> NDArray[np.float64]:
-        added = np.bincount(below + shift, values * weight, TINT_KNOTS)  # in order: the same digits with any threads
+    def sums(knots: NDArray[np.int64], values: NDArray[np.float64]) -> NDArray[np.float64]:
+        added = np.bincount(knots, values, TINT_KNOTS)  # in order: the same digits with any threads
         return added.astype(np.float64, copy=False)
 
-    normal = np.diag(sums((1 - beyond) ** 2, 0) + sums(beyond**2, 1) + 1e-3)
-    beside = sums(beyond * (1 - beyond), 0)[:-1]
+    normal = np.diag(sums(below, near * near) + sums(above, far * far) + 1e-3)
+    beside = sums(below, far * near)[:-1]
     normal += np.diag(beside, 1) + np.diag(beside, -1)
     squares = np.zeros(counted.shape)
-    around = cv2.blur(counted, (THING_PX, THING_PX), borderType=cv2.BORDER_REPLICATE)
+    around = _blurred(weight.reshape(counted.shape))
     for channel in (1, 2):
         colour = coarse_lab[..., channel].ravel().astype(np.float64)
-        curve = np.linalg.solve(normal, sums((1 - beyond) * colour, 0) + sums(beyond * colour, 1))
-        apart = (colour - curve[below] * (1 - beyond) - curve[below + 1] * beyond) * weight
-        summed = cv2.blur(apart.reshape(counted.shape), (THING_PX, THING_PX), borderType=cv2.BORDER_REPLICATE)
-        squares += np.square(summed / np.maximum(around, 1 / THING_PX**2))
-    return math.sqrt(percentile(squares[counted > 0], 90))
+        curve = np.linalg.solve(normal, sums(below, near * colour) + sums(above, far * colour))
+        apart = weight * colour - near * curve[below] - far * curve[above]
+        squares += np.square(_blurred(apart.reshape(counted.shape)) / np.maximum(around, 1 / THING_PX**2))
+    return math.sqrt(percentiles(squares[counted], 90)[0])
 
 
-def percentile(values: NDArray[np.float32] | NDArray[np.float64], share: float) -> float:
+def _blurred(values: NDArray[np.float64]) -> MatLike:
+    """Values h×w averaged over things."""
+    from mhmd.media.opencv import cv2
+
+    return cv2.blur(values, (THING_PX, THING_PX), borderType=cv2.BORDER_REPLICATE)
+
+
+def percentiles(values: NDArray[np.float32] | NDArray[np.float64], *shares: float) -> list[float]:
     """`numpy.percentile` of a vector, linear between neighbours, without what that takes for its many other cases."""
     import numpy as np
 
-    place = share / 100 * (len(values) - 1)
-    below = int(place)
-    low, high = np.partition(values, (below, min(below + 1, len(values) - 1)))[[below, min(below + 1, len(values) - 1)]]
-    return float(low) + (place - below) * (float(high) - float(low))
+    places = [share / 100 * (len(values) - 1) for share in shares]
+    pairs = [(int(place), min(int(place) + 1, len(values) - 1)) for place in places]
+    parted = np.partition(values, sorted({below for pair in pairs for below in pair}))
+    ends = [(float(parted[low]), float(parted[high])) for low, high in pairs]
+    return [low + (place - int(place)) * (high - low) for place, (low, high) in zip(places, ends, strict=True)]

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
 from mhmd.measures import measure
-from mhmd.measures.colour import chroma_mean, chroma_p95, coarse, colorfulness, lab_of, percentile
+from mhmd.measures.colour import chroma_mean, chroma_p95, coarse, colorfulness, lab_of, percentiles
 from mhmd.measures.light import sharpness
 from tests.films import scene_texture
 
@@ -119,7 +119,8 @@ def test_sepia_that_clips_is_a_tint() -> None:
 
 @given(arrays.arrays(np.float64, st.integers(1, 60), elements=st.floats(-1e6, 1e6)), st.floats(0, 100))
 def test_percentiles_are_those_of_numpy(values: np.ndarray, share: float) -> None:
-    assert percentile(values, share) == pytest.approx(np.percentile(values, share), rel=1e-12, abs=1e-9)
+    expected = np.percentile(values, [share, 50])
+    assert percentiles(values, share, 50) == pytest.approx(expected, rel=1e-12, abs=1e-9)
 
 
 def test_grain_on_a_plain_ground_is_no_text() -> None:
