@@ -70,6 +70,14 @@ def test_colorfulness_keeps_the_sign_of_the_opponents() -> None:
     assert colorfulness(halves) == pytest.approx(100), "rg is +100 and -100: its mean is 0, its deviation 100"
 
 
+@given(arrays.arrays(np.uint8, st.tuples(st.integers(1, 9), st.integers(1, 9), st.just(3))))
+def test_colorfulness_is_what_its_formula_says(rgb: np.ndarray) -> None:
+    red, green, blue = np.moveaxis(rgb.astype(np.float64), 2, 0)
+    rg, yb = red - green, (red + green) / 2 - blue
+    expected = np.hypot(rg.std(), yb.std()) + 0.3 * np.hypot(rg.mean(), yb.mean())
+    assert colorfulness(rgb) == pytest.approx(expected, abs=1e-6)
+
+
 def test_chroma_of_srgb_red() -> None:
     assert chroma_mean(lab_of(flat(255, 0, 0))) == pytest.approx(104.55, abs=0.1)
 
