@@ -108,10 +108,10 @@ class StoredPictures:
 
 
 class Cut:
-    """Cuts parts out of frames without a copy, by FFmpeg's crop filter."""
+    """Cuts parts out of frames without a copy, by FFmpeg's crop filter: one for each part and pixel format."""
 
     def __init__(self) -> None:
-        self._graphs: dict[Crop, Graph] = {}
+        self._graphs: dict[tuple[Crop, str], Graph] = {}
 
     def __call__(self, frame: VideoFrame, crop: Crop) -> VideoFrame:
         """The part of the frame."""
@@ -119,9 +119,10 @@ class Cut:
 
         if (crop.x, crop.y, crop.w, crop.h) == (0, 0, frame.width, frame.height):
             return frame
-        graph = self._graphs.get(crop)
+        key = crop, frame.format.name
+        graph = self._graphs.get(key)
         if graph is None:
-            graph = self._graphs[crop] = _crop_graph(frame, crop)
+            graph = self._graphs[key] = _crop_graph(frame, crop)
         graph.push(frame)
         part = graph.pull()
         assert isinstance(part, VideoFrame)

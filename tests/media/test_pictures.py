@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from mhmd.media.bars import Bars
 from mhmd.media.colour import MATRICES, Colour, ToRgb
 from mhmd.media.decode import PyavDecoder
-from mhmd.media.pictures import SmallPictures, StoredPictures, stored_size, to_bgr
+from mhmd.media.pictures import Cut, SmallPictures, StoredPictures, stored_size, to_bgr
 from mhmd.media.probe import Crop, Probe, probe_film
 from tests.films import Coding, Picture, make_film, write_film
 
@@ -72,6 +72,20 @@ def test_the_matrix_is_the_one_that_ffmpeg_has(matrix: str, form: str, tmp_path:
     bgr = cv2.transform(cv2.merge(planes), to_bgr(Colour(matrix, form, ""))).clip(0, 255)
     rgb = ToRgb(Colour(matrix, form, "")).picture(frame)
     assert np.abs(bgr[..., ::-1] - rgb).max() < 1.1
+
+
+def test_a_part_is_the_same_when_the_pixel_format_changes() -> None:
+    """As in recordings that were joined."""
+    import av
+
+    ramp = cv2.resize(np.array([[0, 80], [160, 240]], np.uint8), (64, 48), interpolation=cv2.INTER_LINEAR)
+    cut, crop = Cut(), Crop(16, 6, 40, 36)
+    for form in ("yuv420p", "yuv420p10le", "yuv444p", "yuv420p"):
+        frame = av.VideoFrame.from_ndarray(cv2.merge((ramp, ramp[::-1].copy(), 255 - ramp)), "rgb24")
+        whole = frame.reformat(format=form)
+        part = cut(whole, crop).to_ndarray(format="rgb24").astype(int)
+        apart = np.abs(part - whole.to_ndarray(format="rgb24")[6:42, 16:56])
+        assert apart[2:-2, 2:-2].max() <= 3, form
 
 
 def test_odd_parts_are_cut_out_exactly(tmp_path: Path) -> None:
