@@ -24,13 +24,13 @@ SAMPLE_EVERY_S = 15.0
 short film a hundred would cost a fifth of decoding it."""
 
 ENOUGH_SAMPLES = 8
-"""With fewer keyframes than this, frames from the film's beginning are looked at instead."""
+"""With fewer keyframes than this, frames that follow them are looked at, too."""
 
-FIRST_FRAMES, EVERY = 240, 10
-"""Of how many of the first frames one in how many is looked at."""
+FEW_FRAMES, EVERY = 240, 10
+"""Of how many of those, after all keyframes together, one in how many is looked at."""
 
 MOST_FRAMES = 2400
-"""While fewer than enough of those are bright, it goes on up to here: films begin in the dark."""
+"""While fewer than enough are bright, the film's first ones are looked at, up to here: films begin in the dark."""
 
 LIMITED_BLACK = 16
 """Luma of black as most films have it, 8 bits."""
@@ -50,8 +50,7 @@ def samples_of(container: InputContainer, stream: VideoStream, path: Path) -> It
     keyframes = _keyframes(container, stream)
     head = list(islice(keyframes, ENOUGH_SAMPLES))
     if len(head) < ENOUGH_SAMPLES:
-        with opened(path) as (again, its_stream):
-            yield from _of_one_size(chain(_first_ones(_frames(again, its_stream)), head))
+        yield from _of_one_size(chain(_few(container, stream, path, [frame.pts for frame in head]), head))
     else:
         yield from _of_one_size(chain(head, keyframes))
 
@@ -63,10 +62,23 @@ def runs_of(container: InputContainer, stream: VideoStream) -> Iterator[Iterator
             yield _of_one_size(islice(_frames(container, stream), RUN_FRAMES))
 
 
+def _few(container: InputContainer, stream: VideoStream, path: Path, times: list[int | None]) -> Iterator[VideoFrame]:
+    """One in ten of the frames that follow a few keyframes; of the film's first ones where those are dark, or one."""
+    bright = 0
+    for time in times if len(times) > 1 else []:
+        if time is not None and _go_to(container, time, stream):
+            for frame in islice(_frames(container, stream), 0, FEW_FRAMES // len(times), EVERY):
+                bright += _is_bright(frame)
+                yield frame
+    if bright < ENOUGH_SAMPLES:
+        with opened(path) as (again, its_stream):
+            yield from _first_ones(_frames(again, its_stream))
+
+
 def _first_ones(frames: Iterator[VideoFrame]) -> Iterator[VideoFrame]:
     bright = 0
     for number, frame in enumerate(islice(frames, 0, MOST_FRAMES, EVERY)):
-        if number * EVERY >= FIRST_FRAMES and bright >= ENOUGH_SAMPLES:
+        if number * EVERY >= FEW_FRAMES and bright >= ENOUGH_SAMPLES:
             return
         bright += _is_bright(frame)
         yield frame
@@ -91,15 +103,19 @@ def _of_one_size(frames: Iterable[VideoFrame]) -> Iterator[VideoFrame]:
 
 def _seek(container: InputContainer, stream: VideoStream, share: float) -> bool:
     """Go to the last keyframe before this share of the film. Whether that can be done."""
+    if stream.duration is not None:
+        return _go_to(container, (stream.start_time or 0) + int(share * stream.duration), stream)
+    if container.duration is not None:
+        return _go_to(container, (container.start_time or 0) + int(share * container.duration), None)
+    return False
+
+
+def _go_to(container: InputContainer, time: int, stream: VideoStream | None) -> bool:
+    """Go to the last keyframe before a time of the stream, or of the container. Whether that can be done."""
     import av
 
     try:
-        if stream.duration is not None:
-            container.seek((stream.start_time or 0) + int(share * stream.duration), stream=stream)
-        elif container.duration is not None:
-            container.seek((container.start_time or 0) + int(share * container.duration))
-        else:
-            return False
+        container.seek(time, stream=stream)
     except av.FFmpegError:
         return False
     return True

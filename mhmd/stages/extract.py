@@ -260,7 +260,7 @@ def run(inputs: Inputs, config: ExtractConfig, sink: Sink) -> None:
 
 STAGE = Stage(
     name="extract",
-    version=6,
+    version=7,
     config=ExtractConfig,
     scope="film",
     reads=(),

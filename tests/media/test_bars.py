@@ -164,3 +164,13 @@ def test_one_keyframe_has_one_vote(tmp_path: Path) -> None:
     times = [Fraction(k, 24) for k in range(121)]
     write_film(tmp_path / "film.mp4", barred + whole, times, coding=ONE_KEYFRAME)
     assert Bars() in probe_film(tmp_path / "film.mp4").formats
+
+
+def test_formats_that_begin_late_in_a_film_of_few_keyframes(tmp_path: Path) -> None:
+    whole = [*scene_pictures(Scene(250), 1, (96, 72))]
+    boxed = [cv2.copyMakeBorder(picture[14:-14], 14, 14, 0, 0, cv2.BORDER_CONSTANT) for picture in whole]
+    pillared = [cv2.copyMakeBorder(picture[:, 16:-16], 0, 0, 16, 16, cv2.BORDER_CONSTANT) for picture in whole]
+    times = [Fraction(k, 24) for k in range(751)]
+    coding = Coding(options={"g": "250", "sc_threshold": "0"})
+    write_film(tmp_path / "film.mp4", whole + boxed + pillared, times, coding=coding)
+    assert {*probe_film(tmp_path / "film.mp4").formats} == {Bars(), Bars(top=14, bottom=14), Bars(left=16, right=16)}
