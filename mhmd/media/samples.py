@@ -26,8 +26,9 @@ short film a hundred would cost a fifth of decoding it."""
 ENOUGH_SAMPLES = 8
 """With fewer keyframes than this, frames that follow them are looked at, too."""
 
-FEW_FRAMES, EVERY = 240, 10
-"""Of how many of those, after all keyframes together, one in how many is looked at."""
+FEW_FRAMES, EVERY, AFTER_EVERY = 240, 10, 20
+"""Of how many frames, all together, one in how many is looked at: of the film's first ones, and of those that follow
+keyframes, where a shot of two seconds must not have the votes of a format."""
 
 MOST_FRAMES = 2400
 """While fewer than enough are bright, the film's first ones are looked at, up to here: films begin in the dark."""
@@ -50,7 +51,7 @@ def samples_of(container: InputContainer, stream: VideoStream, path: Path) -> It
     keyframes = _keyframes(container, stream)
     head = list(islice(keyframes, ENOUGH_SAMPLES))
     if len(head) < ENOUGH_SAMPLES:
-        yield from _of_one_size(chain(_few(container, stream, path, [frame.pts for frame in head]), head))
+        yield from _of_one_size(chain(head, _few(container, stream, path, head)))
     else:
         yield from _of_one_size(chain(head, keyframes))
 
@@ -62,12 +63,12 @@ def runs_of(container: InputContainer, stream: VideoStream) -> Iterator[Iterator
             yield _of_one_size(islice(_frames(container, stream), RUN_FRAMES))
 
 
-def _few(container: InputContainer, stream: VideoStream, path: Path, times: list[int | None]) -> Iterator[VideoFrame]:
-    """One in ten of the frames that follow a few keyframes; of the film's first ones where those are dark, or one."""
-    bright = 0
-    for time in times if len(times) > 1 else []:
-        if time is not None and _go_to(container, time, stream):
-            for frame in islice(_frames(container, stream), 0, FEW_FRAMES // len(times), EVERY):
+def _few(container: InputContainer, stream: VideoStream, path: Path, keys: list[VideoFrame]) -> Iterator[VideoFrame]:
+    """Some of the frames that follow a few keyframes; of the film's first ones where those are dark, or one."""
+    bright = sum(map(_is_bright, keys))
+    for key in keys if len(keys) > 1 else []:
+        if key.pts is not None and _go_to(container, key.pts, stream):
+            for frame in islice(_frames(container, stream), AFTER_EVERY, FEW_FRAMES // len(keys), AFTER_EVERY):
                 bright += _is_bright(frame)
                 yield frame
     if bright < ENOUGH_SAMPLES:
