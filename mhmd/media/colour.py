@@ -5,7 +5,7 @@ FFmpeg and OpenCV decode an untagged BT.709 film as BT.601, which shifts every c
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import IntEnum
 from typing import TYPE_CHECKING
 
@@ -71,6 +71,18 @@ def colour_of(frame: VideoFrame, manifest_matrix: str | None = None) -> Colour:
         _name(ColorPrimaries, frame.color_primaries),
         _name(ColorTrc, frame.color_trc),
     )
+
+
+def colour_in(frame: VideoFrame, film: Colour) -> Colour:
+    """The colour of one frame of a film: what the frame itself is tagged with, and else the film's.
+
+    Recordings that were joined may differ in it. A matrix from the manifest holds for all of a film.
+    Raises FilmUnreadable for a tag that no supported matrix decodes.
+    """
+    own = colour_of(frame, film.matrix if film.source == "manifest" else None)
+    if film.matrix == "rgb" or own.matrix == "rgb":
+        return own
+    return replace(film if own.source == "guessed" else own, range=own.range if _has_range(frame) else film.range)
 
 
 class ToRgb:
@@ -144,6 +156,12 @@ def _matrix_of(frame: VideoFrame) -> tuple[str, str]:
             do="convert the film, or set color_matrix in the films manifest",
         )
     return MATRIX_OF_TAG[tag], "tagged"
+
+
+def _has_range(frame: VideoFrame) -> bool:
+    from av.video.reformatter import ColorRange
+
+    return frame.format.name.startswith("yuvj") or frame.color_range in (ColorRange.JPEG, ColorRange.MPEG)
 
 
 def _range_of(frame: VideoFrame) -> str:

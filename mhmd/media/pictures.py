@@ -9,7 +9,7 @@ from functools import cache
 from typing import TYPE_CHECKING
 
 from mhmd.media.bars import Bars
-from mhmd.media.colour import WEIGHTS, Colour, ToRgb
+from mhmd.media.colour import WEIGHTS, Colour, ToRgb, colour_in
 from mhmd.media.planes import bits_of, is_planar_yuv, planes_of
 from mhmd.media.probe import Crop, Probe
 
@@ -87,12 +87,15 @@ class SmallPictures:
 
 
 class StoredPictures:
-    """What is stored: H×W×3, RGB, upright, its pixels square, its short side at most `short_side_px`; 0 = any."""
+    """What is stored: H×W×3, RGB, upright, its pixels square, its short side at most `short_side_px`; 0 = any.
+
+    Frames of joined recordings may differ in their `colour`.
+    """
 
     def __init__(self, probe: Probe, short_side_px: int) -> None:
         self._probe = probe
         self._short_side_px = short_side_px
-        self._to_rgb = ToRgb(probe.colour)
+        self._to_rgb: dict[Colour, ToRgb] = {}
         self._cut = Cut()
 
     def __call__(self, frame: VideoFrame, crop: Crop) -> Picture:
@@ -100,11 +103,17 @@ class StoredPictures:
         import numpy as np
 
         size = stored_size(crop, self._probe.pixel_aspect, self._short_side_px)
-        picture = self._to_rgb.picture(self._cut(frame, crop), size)
+        colour = self.colour(frame)
+        to_rgb = self._to_rgb.get(colour) or self._to_rgb.setdefault(colour, ToRgb(colour))
+        picture = to_rgb.picture(self._cut(frame, crop), size)
         if self._probe.mirrored:
             picture = picture[:, ::-1]
         turns = self._probe.rotation_deg // 90
         return np.ascontiguousarray(np.rot90(picture, -turns))
+
+    def colour(self, frame: VideoFrame) -> Colour:
+        """The colour that a frame is read in."""
+        return colour_in(frame, self._probe.colour)
 
 
 class Cut:

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from mhmd.inputs import FilmSource
+    from mhmd.media.colour import Colour
     from mhmd.media.decode import Decoded, Decoder
     from mhmd.media.probe import Crop, Probe
 
@@ -84,6 +85,7 @@ class Still:
     ticks: int
     shot: int
     crop: Crop
+    colour: Colour
     blend: float
 
 
@@ -117,8 +119,9 @@ def stills(
 
     def still(pick: Pick) -> tuple[Still, bytes]:
         candidate, crop = pick.candidate, probe.crop(watch.bars(pick))
+        colour, blend = stored.colour(candidate.frame), watch.blend(pick)
         jpeg = encode_jpeg(stored(candidate.frame, crop), config.jpeg_quality)
-        return Still(candidate.index, candidate.pts, candidate.ticks, pick.shot, crop, watch.blend(pick)), jpeg
+        return Still(candidate.index, candidate.pts, candidate.ticks, pick.shot, crop, colour, blend), jpeg
 
     seen, picks = reduced(), list[Pick]()
     while together := list(islice(seen, at_once)):
@@ -177,9 +180,9 @@ def frame_row(film_id: str, probe: Probe, still: Still, stored: Picture, ref: st
         crop_y=still.crop.y,
         crop_w=still.crop.w,
         crop_h=still.crop.h,
-        color_matrix=probe.colour.matrix,
-        color_range=probe.colour.range,
-        matrix_source=probe.colour.source,
+        color_matrix=still.colour.matrix,
+        color_range=still.colour.range,
+        matrix_source=still.colour.source,
         phash=phash(stored),
         blend=still.blend,
         ref=ref,
@@ -260,7 +263,7 @@ def run(inputs: Inputs, config: ExtractConfig, sink: Sink) -> None:
 
 STAGE = Stage(
     name="extract",
-    version=7,
+    version=8,
     config=ExtractConfig,
     scope="film",
     reads=(),
