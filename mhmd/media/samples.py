@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
+from collections import Counter
 from collections.abc import Iterable, Iterator
-from itertools import chain, islice
+from itertools import chain, islice, takewhile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -23,12 +25,15 @@ SAMPLE_EVERY_S = 15.0
 """Between these bounds there is one point in each such part, s: a keyframe costs as much as ten frames or so, and of a
 short film a hundred would cost a fifth of decoding it."""
 
-ENOUGH_SAMPLES = 8
-"""With fewer keyframes than this, frames that follow them are looked at, too."""
+AFTER_EVERY, MOST_AFTER = 20, 12
+"""Where several points have one keyframe, every so manieth frame after it is looked at, too, one for each point more;
+about so many in all, for the sake of speed. Not nearer: a shot of two seconds must not have the votes of a format."""
 
-FEW_FRAMES, EVERY, AFTER_EVERY = 240, 10, 20
-"""Of how many frames, all together, one in how many is looked at: of the film's first ones, and of those that follow
-keyframes, where a shot of two seconds must not have the votes of a format."""
+ENOUGH_SAMPLES = 8
+"""Of films with fewer keyframes so many frames must be bright; else the first frames are looked at, too."""
+
+FEW_FRAMES, EVERY = 240, 10
+"""Of so many first frames one in how many is looked at."""
 
 MOST_FRAMES = 2400
 """While fewer than enough are bright, the film's first ones are looked at, up to here: films begin in the dark."""
@@ -46,14 +51,13 @@ WHOLE_FRAMES = ("mov", "matroska")
 """In these containers a packet holds a whole frame: the decoder need not be given more to let it out."""
 
 
+Times = tuple[int | None, int | None]
+"""When a packet is shown and when it is decoded, in the stream's time base. Some containers tell one of them alone."""
+
+
 def samples_of(container: InputContainer, stream: VideoStream, path: Path) -> Iterator[VideoFrame]:
     """Frames spread over the film, or its first ones, all of one size. Hardly more than one is held at a time."""
-    keyframes = _keyframes(container, stream)
-    head = list(islice(keyframes, ENOUGH_SAMPLES))
-    if len(head) < ENOUGH_SAMPLES:
-        yield from _of_one_size(chain(head, _few(container, stream, path, head)))
-    else:
-        yield from _of_one_size(chain(head, keyframes))
+    yield from _of_one_size(_samples(container, stream, path))
 
 
 def runs_of(container: InputContainer, stream: VideoStream) -> Iterator[Iterator[VideoFrame]]:
@@ -63,17 +67,27 @@ def runs_of(container: InputContainer, stream: VideoStream) -> Iterator[Iterator
             yield _of_one_size(islice(_frames(container, stream), RUN_FRAMES))
 
 
-def _few(container: InputContainer, stream: VideoStream, path: Path, keys: list[VideoFrame]) -> Iterator[VideoFrame]:
-    """Some of the frames that follow a few keyframes; of the film's first ones where those are dark, or one."""
-    bright = sum(map(_is_bright, keys))
-    for key in keys if len(keys) > 1 else []:
-        if key.pts is not None and _go_to(container, key.pts, stream):
-            for frame in islice(_frames(container, stream), AFTER_EVERY, FEW_FRAMES // len(keys), AFTER_EVERY):
-                bright += _is_bright(frame)
-                yield frame
-    if bright < ENOUGH_SAMPLES:
+def _samples(container: InputContainer, stream: VideoStream, path: Path) -> Iterator[VideoFrame]:
+    points, bright = Counter[Times](), 0
+    for frame in chain(_keyframes(container, stream, points), _following(container, stream, points)):
+        bright += _is_bright(frame)
+        yield frame
+    if len(points) < ENOUGH_SAMPLES and bright < ENOUGH_SAMPLES:
         with opened(path) as (again, its_stream):
             yield from _first_ones(_frames(again, its_stream))
+
+
+def _following(container: InputContainer, stream: VideoStream, points: Counter[Times]) -> Iterator[VideoFrame]:
+    """Frames that follow those keyframes which several points have, each time before the next keyframe."""
+    wanted = points.total() - len(points)
+    for (pts, dts), count in points.items():
+        looks = min(count - 1, math.ceil((count - 1) * MOST_AFTER / max(1, wanted)))
+        time = dts if pts is None else pts
+        if looks and time is not None and _go_to(container, time, stream):
+            frames = _frames(container, stream)
+            next(frames, None)
+            until_next = takewhile(lambda frame: not frame.key_frame, frames)
+            yield from islice(until_next, AFTER_EVERY - 1, looks * AFTER_EVERY, AFTER_EVERY)
 
 
 def _first_ones(frames: Iterator[VideoFrame]) -> Iterator[VideoFrame]:
@@ -122,29 +136,33 @@ def _go_to(container: InputContainer, time: int, stream: VideoStream | None) -> 
     return True
 
 
-def _keyframes(container: InputContainer, stream: VideoStream) -> Iterator[VideoFrame]:
-    """The keyframes at points spread over the film, each once. Those that cannot be decoded are left out."""
+def _keyframes(container: InputContainer, stream: VideoStream, points: Counter[Times]) -> Iterator[VideoFrame]:
+    """The keyframes at points spread over the film, each once; it is counted how many `points` each has.
+
+    Those that cannot be decoded are left out.
+    """
     import av
 
-    seen: set[int | None] = set()
-    points = round(min(SAMPLES[1], max(SAMPLES[0], declared_seconds(container, stream) / SAMPLE_EVERY_S)))
-    for point in range(points):
-        if not _seek(container, stream, (2 * point + 1) / (2 * points)):
+    count = round(min(SAMPLES[1], max(SAMPLES[0], declared_seconds(container, stream) / SAMPLE_EVERY_S)))
+    for place in range(count):
+        if not _seek(container, stream, (2 * place + 1) / (2 * count)):
             continue
         try:
-            frame = _next_keyframe(container, stream, seen)
+            frame = _next_keyframe(container, stream, points)
         except av.FFmpegError:
             continue
         if frame is not None:
             yield frame
 
 
-def _next_keyframe(container: InputContainer, stream: VideoStream, seen: set[int | None]) -> VideoFrame | None:
+def _next_keyframe(container: InputContainer, stream: VideoStream, points: Counter[Times]) -> VideoFrame | None:
+    """The next keyframe, if none of the points before had it."""
     packets = (packet for packet in packets_of(container, stream) if packet.size)
     for packet in islice((packet for packet in packets if packet.is_keyframe), 1):
-        if packet.dts in seen:
+        times = packet.pts, packet.dts
+        points[times] += 1
+        if points[times] > 1:
             return None
-        seen.add(packet.dts)
         frames = stream.decode(packet)
         whole = any(name in container.format.name for name in WHOLE_FRAMES)
         for follower in islice(packets, 0 if whole else PACKETS_A_KEYFRAME - 1):

@@ -166,11 +166,34 @@ def test_one_keyframe_has_one_vote(tmp_path: Path) -> None:
     assert Bars() in probe_film(tmp_path / "film.mp4").formats
 
 
+def boxed(pictures: list[Picture]) -> list[Picture]:
+    return [cv2.copyMakeBorder(picture[14:-14], 14, 14, 0, 0, cv2.BORDER_CONSTANT) for picture in pictures]
+
+
+def formats_in(path: Path, pictures: list[Picture], coding: Coding) -> set[Bars]:
+    write_film(path, pictures, [Fraction(k, 24) for k in range(len(pictures) + 1)], coding=coding)
+    return {*probe_film(path).formats}
+
+
 def test_formats_that_begin_late_in_a_film_of_few_keyframes(tmp_path: Path) -> None:
     whole = [*scene_pictures(Scene(250), 1, (96, 72))]
-    boxed = [cv2.copyMakeBorder(picture[14:-14], 14, 14, 0, 0, cv2.BORDER_CONSTANT) for picture in whole]
     pillared = [cv2.copyMakeBorder(picture[:, 16:-16], 0, 0, 16, 16, cv2.BORDER_CONSTANT) for picture in whole]
-    times = [Fraction(k, 24) for k in range(751)]
     coding = Coding(options={"g": "250", "sc_threshold": "0"})
-    write_film(tmp_path / "film.mp4", whole + boxed + pillared, times, coding=coding)
-    assert {*probe_film(tmp_path / "film.mp4").formats} == {Bars(), Bars(top=14, bottom=14), Bars(left=16, right=16)}
+    found = formats_in(tmp_path / "film.mp4", whole + boxed(whole) + pillared, coding)
+    assert found == {Bars(), Bars(top=14, bottom=14), Bars(left=16, right=16)}
+
+
+def test_a_format_with_one_keyframe_among_many(tmp_path: Path) -> None:
+    shots = [picture for place in range(12) for picture in scene_pictures(Scene(30), place, (96, 72))]
+    long = [*scene_pictures(Scene(120), 12, (96, 72))]
+    coding = Coding(options={"g": "250", "sc_threshold": "40"})
+    assert formats_in(tmp_path / "film.mp4", shots + boxed(long), coding) == {Bars(), Bars(top=14, bottom=14)}
+
+
+@pytest.mark.parametrize("container", ["mp4", "mkv", "ts"])
+def test_keyframes_are_told_apart_whatever_times_they_have(container: str, tmp_path: Path) -> None:
+    """With B-frames, Matroska does not tell when the first frame after a seek is decoded."""
+    whole = [*scene_pictures(Scene(260), 1, (96, 72))]
+    coding = Coding(options={"g": "12", "bf": "2", "sc_threshold": "0"})
+    found = formats_in(tmp_path / f"film.{container}", whole + boxed(whole), coding)
+    assert found == {Bars(), Bars(top=14, bottom=14)}
