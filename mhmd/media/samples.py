@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mhmd.media.black import BRIGHT_LUMA
-from mhmd.media.container import declared_seconds, opened, packets_of
+from mhmd.media.container import declared_seconds, opened, packets_of, time_base_of
 from mhmd.media.planes import bits_of, is_planar_yuv, planes_of
 
 if TYPE_CHECKING:
@@ -118,15 +118,12 @@ def _of_one_size(frames: Iterable[VideoFrame]) -> Iterator[VideoFrame]:
 
 def _seek(container: InputContainer, stream: VideoStream, share: float) -> bool:
     """Go to the last keyframe before this share of the film. Whether that can be done."""
-    if stream.duration is not None:
-        return _go_to(container, (stream.start_time or 0) + int(share * stream.duration), stream)
-    if container.duration is not None:
-        return _go_to(container, (container.start_time or 0) + int(share * container.duration), None)
-    return False
+    ticks = declared_seconds(container, stream) / float(time_base_of(stream))
+    return ticks > 0 and _go_to(container, (stream.start_time or 0) + int(share * ticks), stream)
 
 
-def _go_to(container: InputContainer, time: int, stream: VideoStream | None) -> bool:
-    """Go to the last keyframe before a time of the stream, or of the container. Whether that can be done."""
+def _go_to(container: InputContainer, time: int, stream: VideoStream) -> bool:
+    """Go to the last keyframe before a time of the stream. Whether that can be done."""
     import av
 
     try:

@@ -188,12 +188,3 @@ def test_a_format_with_one_keyframe_among_many(tmp_path: Path) -> None:
     long = [*scene_pictures(Scene(120), 12, (96, 72))]
     coding = Coding(options={"g": "250", "sc_threshold": "40"})
     assert formats_in(tmp_path / "film.mp4", shots + boxed(long), coding) == {Bars(), Bars(top=14, bottom=14)}
-
-
-@pytest.mark.parametrize("container", ["mp4", "mkv", "ts"])
-def test_keyframes_are_told_apart_whatever_times_they_have(container: str, tmp_path: Path) -> None:
-    """With B-frames, Matroska does not tell when the first frame after a seek is decoded."""
-    whole = [*scene_pictures(Scene(260), 1, (96, 72))]
-    coding = Coding(options={"g": "12", "bf": "2", "sc_threshold": "0"})
-    found = formats_in(tmp_path / f"film.{container}", whole + boxed(whole), coding)
-    assert found == {Bars(), Bars(top=14, bottom=14)}
