@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 CONTAINERS = ("mov", "matroska", "avi", "mpegts", "mpeg", "mxf", "flv", "asf", "ogg", "dv", "nut", "gxf", "wtv")
 """FFmpeg's names of the containers let in. Playlists, concat scripts, SDP and picture patterns name other files."""
 
+ONE_LENGTH = ("matroska", "flv", "asf", "mpeg")
+"""Those that tell how long all is, not how long each of their streams is, whatever FFmpeg makes of it."""
+
 MAX_PIXELS = 8192 * 8192
 """Largest frame that is decoded, px: twice an 8K scan. A damaged or hostile header can declare any size."""
 
@@ -123,8 +126,8 @@ def declared_seconds(container: InputContainer, stream: VideoStream) -> float:
     """How long the film is by its container, s; 0 when it does not tell.
 
     The lesser of what the stream and the container say: sound may go on longer, and an edit list may cut. An AVI's
-    number of frames is believed first, because FFmpeg shortens the duration of a file that was cut off. Matroska
-    says when the film ends, not how long it is.
+    number of frames is believed first, because FFmpeg shortens the duration of a file that was cut off. Containers
+    count from where sound begins, if that is earlier, and Matroska says when all ends, not how long it is.
     """
     if container.format.name == "avi" and stream.frames and stream.average_rate:
         return float(stream.frames / stream.average_rate)
@@ -132,9 +135,48 @@ def declared_seconds(container: InputContainer, stream: VideoStream) -> float:
     if stream.duration is not None:
         durations.append(float(stream.duration * time_base_of(stream)))
     if container.duration is not None:
-        start = max(0, container.start_time or 0) if "matroska" in container.format.name else 0
-        durations.append((container.duration - start) / 1_000_000)
+        start_s = 0.0 if "matroska" in container.format.name else _file_start_s(container)
+        durations.append(start_s + container.duration / 1_000_000 - _film_start_s(container, stream))
     return min(durations, default=0.0)
+
+
+def outlasted(path: Path, until_s: float) -> bool:
+    """Whether sound or subtitles go on to this time from the film's start, s: it is not cut off where it ends.
+
+    False for containers that tell how long the film itself is.
+    """
+    return any(_goes_on(path, until_s, seek=seek) for seek in (True, False))  # in some there is no way to a time
+
+
+def _goes_on(path: Path, until_s: float, *, seek: bool) -> bool:
+    try:
+        with opened(path) as (container, stream):
+            others = [other for other in container.streams if other is not stream]
+            if not others or not any(name in container.format.name for name in ONE_LENGTH):
+                return False
+            until = _film_start_s(container, stream) + until_s
+            if seek:
+                container.seek(int(until * 1_000_000))
+            ends = (
+                float((packet.pts + (packet.duration or 0)) * packet.time_base)
+                for packet in container.demux(others)
+                if packet.pts is not None and packet.time_base is not None
+            )
+            return any(end >= until for end in ends)
+    except FilmUnreadable:
+        return False
+
+
+def _file_start_s(container: InputContainer) -> float:
+    """When the first of all streams starts, s."""
+    return max(0, container.start_time or 0) / 1_000_000
+
+
+def _film_start_s(container: InputContainer, stream: VideoStream) -> float:
+    """When the film itself starts, s."""
+    if stream.start_time is None:
+        return _file_start_s(container)
+    return max(0.0, float(stream.start_time * time_base_of(stream)))
 
 
 def time_base_of(stream: VideoStream) -> Fraction:

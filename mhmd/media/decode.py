@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from mhmd.errors import FilmDamaged, FilmUnreadable
 from mhmd.media.complaints import Doubt, listening
-from mhmd.media.container import declared_seconds, no_frame, opened, packets_of, time_base_of
+from mhmd.media.container import declared_seconds, no_frame, opened, outlasted, packets_of, time_base_of
 
 if TYPE_CHECKING:
     from av import VideoFrame
@@ -152,14 +152,19 @@ class Decoder(ABC):
                 do="convert the film to one size, or cut it there into two films",
             )
 
-    def _check_damage(self, decoded_s: float, declared_s: float) -> None:
+    def _lasts_s(self, start: int | None, tick_s: float) -> float:
+        """When the last frame ends, s from the stream's start, in ticks, if that is known; frames may come later."""
+        late = 0 if start is None or self._first is None else max(0, self._first.pts - start)
+        return (late + self.end_ticks) * tick_s
+
+    def _check_damage(self, lasts_s: float, declared_s: float) -> None:
         lost, found = self.errors / max(1, self._packets), list[str]()
         if self.errors:
             says = f" without damage (the decoder says {self._complaint!r})" if self._complaint else ""
             found.append(f"{self.errors} of {self._packets} packets cannot be decoded{says}")
-        if declared_s - decoded_s > SHORT_S:
-            lost = max(lost, 1 - decoded_s / declared_s)
-            found.append(f"it ends after {decoded_s:.1f} of {declared_s:.1f} s")
+        if declared_s - lasts_s > SHORT_S and not outlasted(self._path, declared_s - SHORT_S):
+            lost = max(lost, 1 - lasts_s / declared_s)
+            found.append(f"it ends after {lasts_s:.1f} of {declared_s:.1f} s")
         self.damage = "; ".join(found)
         if lost > self._max_damage and self._joint and 2 * self._back > self.errors:
             raise FilmDamaged(
@@ -186,7 +191,8 @@ class PyavDecoder(Decoder):
             yield from self._decode(container, stream)
             if not self.frames:
                 raise no_frame(self._path)
-            self._check_damage(float(self.end_ticks * time_base_of(stream)), declared_seconds(container, stream))
+            lasts_s = self._lasts_s(stream.start_time, float(time_base_of(stream)))
+            self._check_damage(lasts_s, declared_seconds(container, stream))
 
     def _decode(self, container: InputContainer, stream: VideoStream) -> Iterator[Decoded]:
         import av

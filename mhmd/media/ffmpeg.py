@@ -71,7 +71,11 @@ class FfmpegDecoder(Decoder):
     def __iter__(self) -> Iterator[Decoded]:
         """The frames; errors as of Decoder, and DependencyError when there is no such hardware."""
         with opened(self._path) as (container, stream):
-            declared_s, tick_s = declared_seconds(container, stream), float(time_base_of(stream))
+            declared_s, start, tick_s = (
+                declared_seconds(container, stream),
+                stream.start_time,
+                float(time_base_of(stream)),
+            )
             times = _Times(container, stream)
             self._delay = held_back(stream)
             command = self._command(stream, times)
@@ -82,7 +86,7 @@ class FfmpegDecoder(Decoder):
         self._miss(said.frames, times)
         self.errors += said.lost + bool(said.doubt)
         self._packets = said.packets
-        self._check_damage(self.end_ticks * tick_s, declared_s)
+        self._check_damage(self._lasts_s(start, tick_s), declared_s)
 
     def _receive(self, child: Child, times: _Times) -> Iterator[Decoded]:
         import av

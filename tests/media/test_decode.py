@@ -11,6 +11,7 @@ import pytest
 
 from mhmd.errors import FilmDamaged, FilmUnreadable
 from mhmd.media.decode import Decoded, PyavDecoder
+from mhmd.media.decoders import DECODERS, decoder_for
 from mhmd.media.probe import probe_film
 from tests.films import Coding, Scene, make_film, scene_pictures, write_film
 
@@ -138,22 +139,45 @@ def test_a_film_that_was_cut_off(suffix: str, tmp_path: Path) -> None:
     assert 100 < decoder.frames < 140
 
 
-def test_sound_may_go_on_after_the_picture(tmp_path: Path) -> None:
-    silent, path = make_film(tmp_path / "silent.mp4", [24]), tmp_path / "film.mp4"
+def with_sound(path: Path, seconds: int, late_s: int) -> Path:
+    """A film of 10 s that begins so late, beside sound of so many seconds from 0 on."""
+    silent = make_film(path.with_suffix(".silent.mp4"), [60] * 4)
     with av.open(str(path), "w") as container, av.open(str(silent.path)) as film:
         video = container.add_stream_from_template(film.streams.video[0])
         sound = container.add_stream("aac", rate=8000)
         for packet in film.demux(video=0):
-            if packet.size:
-                packet.stream = video
+            if packet.size and packet.pts is not None and packet.dts is not None:
+                late = round(late_s / packet.time_base)
+                packet.stream, packet.pts, packet.dts = video, packet.pts + late, packet.dts + late
                 container.mux(packet)
-        for number in range(40):
+        for number in range(seconds * 8000 // 1024):
             frame = av.AudioFrame(format="fltp", layout="mono", samples=1024)
             frame.planes[0].update(bytes(4096))
             frame.sample_rate, frame.pts = 8000, number * 1024
             container.mux(sound.encode(frame))
         container.mux(sound.encode(None))
-    assert len(list(PyavDecoder(path, 0))) == 24
+    return path
+
+
+@pytest.mark.parametrize("name", DECODERS)
+@pytest.mark.parametrize(("seconds", "late_s"), [(20, 0), (10, 3), (13, 3), (10, 6), (25, 6)])
+@pytest.mark.parametrize("suffix", [".mp4", ".mkv", ".flv", ".ts"])
+def test_sound_may_begin_before_the_picture_and_go_on_after_it(
+    suffix: str, seconds: int, late_s: int, name: str, tmp_path: Path
+) -> None:
+    path = with_sound(tmp_path / f"film{suffix}", seconds, late_s)
+    decoder = decoder_for(path, probe_film(path), max_damage=0, name=name)
+    assert len(list(decoder)) == 240
+    assert not decoder.damage
+
+
+@pytest.mark.parametrize(("seconds", "late_s"), [(10, 0), (13, 3), (30, 0)])
+@pytest.mark.parametrize("suffix", [".mkv", ".flv"])
+def test_a_film_with_sound_that_was_cut_off(suffix: str, seconds: int, late_s: int, tmp_path: Path) -> None:
+    path = with_sound(tmp_path / f"film{suffix}", seconds, late_s)
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+    with pytest.raises(FilmDamaged, match=r"it ends after \d\.\d of (10|30)\.\d s"):
+        list(PyavDecoder(path, 0.05))
 
 
 def test_a_film_that_cannot_be_read_on(tmp_path: Path) -> None:
