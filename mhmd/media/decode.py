@@ -7,6 +7,7 @@ from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from shlex import quote
 from typing import TYPE_CHECKING, ClassVar
 
 from mhmd.errors import FilmDamaged, FilmUnreadable
@@ -167,10 +168,11 @@ class Decoder(ABC):
             found.append(f"it ends after {lasts_s:.1f} of {declared_s:.1f} s")
         self.damage = "; ".join(found)
         if lost > self._max_damage and self._joint and 2 * self._back > self.errors:
+            name, mended = quote(self._path.name), quote(f"{self._path.stem}.mkv")
             raise FilmDamaged(
                 f"{self._joint}, as where recordings are joined",
                 wanted="one clock for all of a film",
-                do=f"give it one with: ffmpeg -i {self._path.name} -map 0:v:0 -c copy {self._path.stem}.mkv",
+                do=f"give it one with: ffmpeg -fflags +genpts -i {name} -map 0:v:0 -c copy {mended}",
             )
         if lost > self._max_damage:
             raise FilmDamaged(

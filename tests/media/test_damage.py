@@ -1,6 +1,8 @@
 """Bytes flipped inside a film: which damage is told, by either decoder, and that sound films raise no alarm."""
 
 import random
+import shlex
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,7 +16,7 @@ from mhmd.errors import FilmDamaged
 from mhmd.media.complaints import Doubt, listening
 from mhmd.media.decode import Decoded, Decoder, PyavDecoder
 from mhmd.media.decoders import DECODERS, decoder_for
-from mhmd.media.ffmpeg import FfmpegDecoder
+from mhmd.media.ffmpeg import FfmpegDecoder, find_ffmpeg
 from mhmd.media.probe import probe_film
 from tests.films import Coding, make_film
 
@@ -129,8 +131,16 @@ def test_who_listens_hears_one_decoder_alone(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", DECODERS)
-def test_joined_recordings_are_named(name: str, tmp_path: Path) -> None:
-    path = make_film(tmp_path / "film.ts", [60]).path
+@pytest.mark.parametrize("suffix", [".ts", ".mpg"])
+def test_joined_recordings_are_named_and_mended_as_is_said(suffix: str, name: str, tmp_path: Path) -> None:
+    coding = Coding("mpeg2video", options={"bf": "2"}) if suffix == ".mpg" else Coding(options={"bf": "2"})
+    path = make_film(tmp_path / f"two parts{suffix}", [60], coding=coding).path
     path.write_bytes(path.read_bytes() * 2)
-    with pytest.raises(FilmDamaged, match=r"times go back by 2\.5 s after frame 59, .* ffmpeg -i film\.ts"):
+    with pytest.raises(FilmDamaged, match=r"times go back by 2\.\d s after frame 5[89], ") as raised:
         list(decoder_for(path, probe_film(path), max_damage=0.05, name=name))
+    _, *arguments = shlex.split(raised.value.do.removeprefix("give it one with: "))
+    subprocess.run([find_ffmpeg(), "-loglevel", "error", *arguments], cwd=tmp_path, check=True)
+    mended = tmp_path / "two parts.mkv"
+    decoder = decoder_for(mended, probe_film(mended), max_damage=0, name=name)
+    assert len(list(decoder)) == 120
+    assert not decoder.damage
