@@ -22,6 +22,9 @@ CONTAINERS = ("mov", "matroska", "avi", "mpegts", "mpeg", "mxf", "flv", "asf", "
 ONE_LENGTH = ("matroska", "flv", "asf", "mpeg")
 """Those that tell how long all is, not how long each of their streams is, whatever FFmpeg makes of it."""
 
+WRAPPING = ("mpeg",)
+"""Those whose clock begins anew after 26.5 hours. Where it does, FFmpeg gives all before that times below 0."""
+
 MAX_PIXELS = 8192 * 8192
 """Largest frame that is decoded, px: twice an 8K scan. A damaged or hostile header can declare any size."""
 
@@ -167,16 +170,23 @@ def _goes_on(path: Path, until_s: float, *, seek: bool) -> bool:
         return False
 
 
+def may_start_below_0(container: InputContainer) -> bool:
+    """Whether times below 0 are as good as others; elsewhere players do not show what has them."""
+    return any(name in container.format.name for name in WRAPPING)
+
+
 def _file_start_s(container: InputContainer) -> float:
     """When the first of all streams starts, s."""
-    return max(0, container.start_time or 0) / 1_000_000
+    start_s = (container.start_time or 0) / 1_000_000
+    return start_s if may_start_below_0(container) else max(0.0, start_s)
 
 
 def _film_start_s(container: InputContainer, stream: VideoStream) -> float:
     """When the film itself starts, s."""
     if stream.start_time is None:
         return _file_start_s(container)
-    return max(0.0, float(stream.start_time * time_base_of(stream)))
+    start_s = float(stream.start_time * time_base_of(stream))
+    return start_s if may_start_below_0(container) else max(0.0, start_s)
 
 
 def time_base_of(stream: VideoStream) -> Fraction:

@@ -12,7 +12,15 @@ from typing import TYPE_CHECKING, ClassVar
 
 from mhmd.errors import FilmDamaged, FilmUnreadable
 from mhmd.media.complaints import Doubt, listening
-from mhmd.media.container import declared_seconds, no_frame, opened, outlasted, packets_of, time_base_of
+from mhmd.media.container import (
+    declared_seconds,
+    may_start_below_0,
+    no_frame,
+    opened,
+    outlasted,
+    packets_of,
+    time_base_of,
+)
 
 if TYPE_CHECKING:
     from av import VideoFrame
@@ -49,12 +57,12 @@ class Decoded:
 class Decoder(ABC):
     """One pass over a film, in one thread, so that the same file gives the same frames everywhere.
 
-    Skipped and counted in `errors`: packets that give no frame, damaged frames, frames without a time or that go back
-    in time. Counted, too: packets of which the decoder complains and yet gives a frame. Left out: first frames whose
-    time is below 0 or not known, which players do not show either. `frames` is how many came, `suspects` how many of
-    them were suspect, `end_ticks` where the last one ends, from the film's first frame. `damage` says at the end what
-    there is of it, if anything. `name` is the decoder's, `filters` FFmpeg's text of those that frames go through, empty
-    when they come as they were coded.
+    Skipped and counted in `errors`: packets that give no frame, damaged frames, frames without a time or that go
+    back in time. Counted, too: packets of which the decoder complains and yet gives a frame. Left out: first frames
+    whose time is not known, or below 0 where that says that players are not to show them. `frames` is how many
+    came, `suspects` how many of them were suspect, `end_ticks` where the last one ends, from the film's first
+    frame. `damage` says at the end what there is of it, if anything. `name` is the decoder's, `filters` FFmpeg's
+    text of those that frames go through, empty when they come as they were coded.
     """
 
     name: ClassVar[str]
@@ -71,6 +79,7 @@ class Decoder(ABC):
         self._max_damage = max_damage
         self._packets = 0
         self._suspect = False
+        self._below_0 = False
         self._delay = 0
         self._unsettled = 0
         self._doubts = 0
@@ -128,7 +137,7 @@ class Decoder(ABC):
     ) -> Decoded | None:
         """The next frame, if it is to be shown. `length` in ticks, 0 when not known."""
         first, last = self._first, self._last
-        if first is None and (pts is None or pts < 0):
+        if first is None and (pts is None or (pts < 0 and not self._below_0)):
             return None
         damaged = corrupt or pts is None or (last is not None and pts <= last.pts)
         self._settle(key_frame=key_frame, damaged=damaged)
@@ -190,6 +199,7 @@ class PyavDecoder(Decoder):
     def __iter__(self) -> Iterator[Decoded]:
         """The frames; errors as of Decoder."""
         with opened(self._path) as (container, stream):
+            self._below_0 = may_start_below_0(container)
             yield from self._decode(container, stream)
             if not self.frames:
                 raise no_frame(self._path)

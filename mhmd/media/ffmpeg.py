@@ -22,6 +22,7 @@ from mhmd.media.container import (
     MAX_PIXELS,
     declared_seconds,
     input_options,
+    may_start_below_0,
     no_frame,
     opened,
     packets_of,
@@ -35,8 +36,8 @@ if TYPE_CHECKING:
     from av.container import InputContainer
     from av.video.stream import VideoStream
 
-OFFSET_S = 3600
-"""Added to all times on their way through the pipe, s: NUT has none below 0."""
+OFFSET_S = 100_000
+"""Added to all times on their way through the pipe, s: NUT has none below 0, transport streams down to -95,444."""
 
 PIPE = {"probesize": "32", "fpsprobesize": "0", "max_pixels": str(MAX_PIXELS)}
 """The header of the pipe tells all; nothing is to be read ahead."""
@@ -77,6 +78,7 @@ class FfmpegDecoder(Decoder):
                 float(time_base_of(stream)),
             )
             times = _Times(container, stream)
+            self._below_0 = may_start_below_0(container)
             self._delay = held_back(stream)
             command = self._command(stream, times)
         with Child(command) as child:

@@ -94,6 +94,20 @@ def test_time_counts_from_the_first_frame(tmp_path: Path) -> None:
     assert (second.pts, second.ticks) == (5 * 90000 + 3750, 3750)
 
 
+@pytest.mark.parametrize("name", DECODERS)
+@pytest.mark.parametrize("start_s", [88000, 95441])
+@pytest.mark.parametrize("suffix", [".ts", ".mpg"])
+def test_a_clock_may_begin_anew(suffix: str, start_s: int, name: str, tmp_path: Path) -> None:
+    """Those of transport and program streams do after 2³³ ticks, 95,443.7 s."""
+    path = tmp_path / f"film{suffix}"
+    coding = Coding("mpeg2video", options={"bf": "2"}) if suffix == ".mpg" else Coding(options={"bf": "2"})
+    times = [start_s + Fraction(k, 24) for k in range(121)]
+    write_film(path, scene_pictures(Scene(120), 0, (64, 64)), times, coding=coding)
+    decoder = decoder_for(path, probe_film(path), max_damage=0, name=name)
+    assert [decoded.ticks for decoded in decoder] == [3750 * k for k in range(120)]
+    assert not decoder.damage
+
+
 def test_frames_before_time_0_are_left_out(tmp_path: Path) -> None:
     made, early = make_film(tmp_path / "film.mp4", [12]), tmp_path / "early.mkv"
     unshifted = {"avoid_negative_ts": "disabled"}

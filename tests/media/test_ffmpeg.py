@@ -115,7 +115,7 @@ def test_films_that_start_late_or_early(start_s: Fraction, suffix: str, tmp_path
     unshifted = {"avoid_negative_ts": "disabled"}
     write_film(path, scene_pictures(Scene(24), 0, (64, 64)), times, options=unshifted)
     _, theirs = assert_alike(path)
-    assert theirs.frames == (24 if start_s > 0 else 21)
+    assert theirs.frames == (24 if start_s > 0 or suffix == ".ts" else 21)  # whose clock may begin anew
 
 
 def test_times_that_go_back(tmp_path: Path) -> None:
