@@ -15,6 +15,7 @@ from mhmd.media.planes import planes_of
 if TYPE_CHECKING:
     import numpy as np
     from av import VideoFrame
+    from av.video.codeccontext import VideoCodecContext
     from av.video.reformatter import VideoReformatter
     from numpy.typing import NDArray
 
@@ -37,6 +38,30 @@ MATRICES = tuple(WEIGHTS)
 HD_WIDTH_PX, HD_HEIGHT_PX = 1280, 720
 
 
+UNSPECIFIED = 2
+"""H.273's number of a matrix, of primaries and of a transfer that nobody tells."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tags:
+    """What a frame, or the container of a stream, says of colour: numbers of H.273; the range as FFmpeg has it."""
+
+    matrix: int = UNSPECIFIED
+    range: int = 0
+    primaries: int = UNSPECIFIED
+    transfer: int = UNSPECIFIED
+
+    def over(self, other: Tags) -> Tags:
+        """These, and of the other ones what these do not tell. FFmpeg has HEVC that tells nothing in limited range."""
+        silent = all(tag in UNTAGGED for tag in (self.matrix, self.primaries, self.transfer))
+        return Tags(
+            other.matrix if self.matrix in UNTAGGED else self.matrix,
+            (other.range or self.range) if silent else (self.range or other.range),
+            other.primaries if self.primaries in UNTAGGED else self.primaries,
+            other.transfer if self.transfer in UNTAGGED else self.transfer,
+        )
+
+
 @dataclass(frozen=True, slots=True)
 class Colour:
     """How a film's frames become RGB; names as in `mhmd.records.Film`."""
@@ -48,11 +73,34 @@ class Colour:
     transfer: str = "unspecified"
 
 
-def colour_of(frame: VideoFrame, manifest_matrix: str | None = None) -> Colour:
+def tags_of(frame: VideoFrame) -> Tags:
+    """What a decoded frame says."""
+    from av.video.reformatter import ColorRange
+
+    by_format = ColorRange.JPEG if frame.format.name.startswith("yuvj") else ColorRange.UNSPECIFIED
+    return Tags(
+        int(frame.colorspace),
+        int(frame.color_range or by_format),
+        int(frame.color_primaries),
+        int(frame.color_trc),
+    )
+
+
+def tags_in(container: VideoCodecContext) -> Tags:
+    """What the container says of a stream; to be asked before anything is decoded."""
+    return Tags(
+        int(container.colorspace),
+        int(container.color_range),
+        int(container.color_primaries),
+        int(container.color_trc),
+    )
+
+
+def colour_of(frame: VideoFrame, manifest_matrix: str | None = None, container: Tags = Tags()) -> Colour:
     """The matrix and range of a film, from a decoded frame of it.
 
-    The manifest's matrix goes before the stream's tag. Without either, BT.709 from 1280 columns or 720 lines up,
-    else BT.601: what players do. Without a tag, YUV has limited range; gray and RGB have full range.
+    The manifest's matrix goes before the stream's tag, that before the container's. Without any, BT.709 from 1280
+    columns or 720 lines up, else BT.601: what players do. Without a tag, YUV has limited range; gray and RGB have full.
     Raises ManifestError for an unknown matrix, FilmUnreadable for a tag that no supported matrix decodes.
     """
     from av.video.reformatter import ColorPrimaries, ColorTrc
@@ -61,28 +109,33 @@ def colour_of(frame: VideoFrame, manifest_matrix: str | None = None) -> Colour:
         raise ManifestError(
             f"color_matrix {manifest_matrix!r}", wanted=f"one of {', '.join(MATRICES)}", do="correct the films manifest"
         )
+    tags = tags_of(frame).over(container)
     matrix, source = "rgb", "tagged"
     if _has_matrix(frame):
-        matrix, source = (manifest_matrix, "manifest") if manifest_matrix else _matrix_of(frame)
+        matrix, source = (manifest_matrix, "manifest") if manifest_matrix else _matrix_of(frame, tags.matrix)
     return Colour(
         matrix,
-        _range_of(frame),
+        _range_of(frame, tags.range),
         source,
-        _name(ColorPrimaries, frame.color_primaries),
-        _name(ColorTrc, frame.color_trc),
+        _name(ColorPrimaries, tags.primaries),
+        _name(ColorTrc, tags.transfer),
     )
 
 
-def colour_in(frame: VideoFrame, film: Colour) -> Colour:
-    """The colour of one frame of a film: what the frame itself is tagged with, and else the film's.
+def colour_in(frame: VideoFrame, film: Colour, first: Tags) -> Colour:
+    """The colour of one frame of a film whose first one has these tags.
 
-    Recordings that were joined may differ in it. A matrix from the manifest holds for all of a film.
+    Where a frame's own tags are others, as in joined recordings, it is what they say, and the film's as far as they say
+    nothing. A matrix from the manifest holds for all of a film.
     Raises FilmUnreadable for a tag that no supported matrix decodes.
     """
+    tags = tags_of(frame)
+    if tags == first and _has_matrix(frame) == (film.matrix != "rgb"):
+        return film
     own = colour_of(frame, film.matrix if film.source == "manifest" else None)
     if film.matrix == "rgb" or own.matrix == "rgb":
         return own
-    return replace(film if own.source == "guessed" else own, range=own.range if _has_range(frame) else film.range)
+    return replace(film if own.source == "guessed" else own, range=own.range if tags.range else film.range)
 
 
 class ToRgb:
@@ -122,6 +175,8 @@ class ToRgb:
     def _planes(self, frame: VideoFrame, form: str, width: int, height: int) -> list[NDArray[np.uint8]]:
         from av.video.reformatter import ColorRange, VideoReformatter
 
+        if self._range == ColorRange.MPEG and frame.format.name.startswith("yuvj"):
+            frame = _without_range(frame)
         scaler = self._scalers.setdefault((form, width, height), VideoReformatter())
         smaller = width < frame.width or height < frame.height
         done = scaler.reformat(
@@ -139,13 +194,22 @@ class ToRgb:
         return planes_of(done)
 
 
+def _without_range(frame: VideoFrame) -> VideoFrame:
+    """A copy whose format is not one of full range; FFmpeg keeps such a one where a stream goes over to limited."""
+    from av import VideoFrame
+
+    plain = VideoFrame(frame.width, frame.height, frame.format.name.replace("yuvj", "yuv"))
+    for to, plane in zip(planes_of(plain), planes_of(frame), strict=True):
+        to[:] = plane
+    return plain
+
+
 def _has_matrix(frame: VideoFrame) -> bool:
     form = frame.format
     return not (form.is_rgb or form.has_palette or form.name.startswith("xyz"))
 
 
-def _matrix_of(frame: VideoFrame) -> tuple[str, str]:
-    tag = frame.colorspace
+def _matrix_of(frame: VideoFrame, tag: int) -> tuple[str, str]:
     if tag in UNTAGGED:
         hd = frame.width >= HD_WIDTH_PX or frame.height >= HD_HEIGHT_PX
         return ("bt709" if hd else "bt601"), "guessed"
@@ -158,20 +222,12 @@ def _matrix_of(frame: VideoFrame) -> tuple[str, str]:
     return MATRIX_OF_TAG[tag], "tagged"
 
 
-def _has_range(frame: VideoFrame) -> bool:
+def _range_of(frame: VideoFrame, tag: int) -> str:
     from av.video.reformatter import ColorRange
 
-    return frame.format.name.startswith("yuvj") or frame.color_range in (ColorRange.JPEG, ColorRange.MPEG)
-
-
-def _range_of(frame: VideoFrame) -> str:
-    from av.video.reformatter import ColorRange
-
+    if tag in (ColorRange.MPEG, ColorRange.JPEG):
+        return "full" if tag == ColorRange.JPEG else "limited"
     name = frame.format.name
-    if name.startswith("yuvj") or frame.color_range == ColorRange.JPEG:
-        return "full"
-    if frame.color_range == ColorRange.MPEG:
-        return "limited"
     return "full" if not _has_matrix(frame) or name.startswith("gray") else "limited"
 
 

@@ -53,6 +53,7 @@ def _to_progressive(scanning: Scanning) -> list[Filter]:
 def _to_ordinary_light(probe: Probe) -> list[Filter]:
     """Linear light in which 1 is white, BT.709's primaries, highlights compressed (mobius leaves what is below .3)."""
     coded = probe.coded
+    primaries = ZSCALE_PRIMARIES.get(coded.primaries, "2020")
     odd = probe.width % 2 or probe.height % 2
     return [
         *([Filter("format", {"pix_fmts": "yuv444p16le"})] if odd else []),  # zscale would cut the last line off
@@ -62,7 +63,8 @@ def _to_ordinary_light(probe: Probe) -> list[Filter]:
                 "matrixin": ZSCALE_MATRIX[coded.matrix],
                 "rangein": coded.range,
                 "transferin": ZSCALE_TRANSFER[coded.transfer],
-                "primariesin": ZSCALE_PRIMARIES.get(coded.primaries, "2020"),
+                "primariesin": primaries,
+                "primaries": primaries,
                 "transfer": "linear",
                 "npl": str(WHITE_NITS),
                 "agamma": str(coded.transfer == "smpte2084").lower(),  # for HLG, too coarse: colours are off by 30

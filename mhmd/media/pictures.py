@@ -113,7 +113,7 @@ class StoredPictures:
 
     def colour(self, frame: VideoFrame) -> Colour:
         """The colour that a frame is read in."""
-        return colour_in(frame, self._probe.colour)
+        return colour_in(frame, self._probe.colour, self._probe.tags)
 
 
 class Cut:

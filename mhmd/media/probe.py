@@ -4,21 +4,22 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from fractions import Fraction
-from itertools import chain
+from itertools import chain, islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mhmd.errors import FilmUnreadable
 from mhmd.media.bars import Bars, formats_of
 from mhmd.media.black import black_of
-from mhmd.media.colour import Colour, colour_of
+from mhmd.media.colour import Colour, Tags, colour_of, tags_in, tags_of
 from mhmd.media.container import declared_seconds, no_frame, opened, packets_of, time_base_of
 from mhmd.media.glance import Glance
 from mhmd.media.interlace import FieldOrder, Scan, Scanning, may_be_telecined, scanning_of, thinned
-from mhmd.media.samples import runs_of, samples_of
+from mhmd.media.samples import decoded, runs_of, samples_of
 from mhmd.media.upright import as_shown
 
 if TYPE_CHECKING:
+    from av import VideoFrame
     from av.container import InputContainer
     from av.video.stream import VideoStream
 
@@ -46,11 +47,12 @@ class Crop:
 class Probe:
     """What a film says of itself, and what a few frames of it show.
 
-    `time_base` is the length of a tick, s. `rate` is None when the container does not tell. `frames` is an estimate,
-    for progress alone, at least 1. Bars of its `formats` are black up to the luma `black`. `coded` is the colour in
-    which the film is coded, `colour` that in which a decoder gives its frames: the same, but for HDR films, which are
-    tone-mapped. `pixel_aspect` is a pixel's width by its height. As shown, frames have left and right exchanged if
-    `mirrored`, and are then turned clockwise by `rotation_deg`, of 0, 90, 180 and 270.
+    `time_base` is the length of a tick, s. `rate` is None when the container does not tell. `frames` is an
+    estimate, for progress alone, at least 1. Bars of its `formats` are black up to the luma `black`. `tags` are
+    those of the first frame. `coded` is the colour in which the film is coded, `colour` that in which a decoder
+    gives its frames: the same, but for HDR films, which are tone-mapped. `pixel_aspect` is a pixel's width by its
+    height. As shown, frames have left and right exchanged if `mirrored`, and are then turned clockwise by
+    `rotation_deg`, of 0, 90, 180 and 270.
     """
 
     codec: str
@@ -60,6 +62,7 @@ class Probe:
     rate: Fraction | None
     frames: int
     pixel_format: str
+    tags: Tags
     coded: Colour
     formats: tuple[Bars, ...]
     black: int
@@ -95,16 +98,14 @@ def probe_film(path: Path, color_matrix: str | None = None) -> Probe:
     Raises FilmMissing, and FilmUnreadable when the file is no film or not one frame of it can be decoded.
     """
     with opened(path) as (container, stream):
-        _check_encryption(container, stream, path)
         rate, seconds = stream.average_rate or None, declared_seconds(container, stream)
-        samples = samples_of(container, stream, path)
-        first = next(samples, None)
-        if first is None:
-            raise no_frame(path)
-        coded = colour_of(first, color_matrix)
+        container_tags = tags_in(stream.codec_context)
+        first = _first_frame(container, stream, path)
+        coded = colour_of(first, color_matrix, container_tags)
         glance = Glance(coded)
         rotation_deg, mirrored = as_shown(first)
-        black, lumas = black_of(glance.look(sample) for sample in chain([first], samples))
+        samples = samples_of(container, stream, path, (first.width, first.height))
+        black, lumas = black_of(glance.look(sample) for sample in samples)
         return Probe(
             codec=stream.codec_context.name,
             width=first.width,
@@ -113,6 +114,7 @@ def probe_film(path: Path, color_matrix: str | None = None) -> Probe:
             rate=rate,
             frames=max(1, stream.frames or round(seconds * float(rate or 25))),
             pixel_format=first.format.name,
+            tags=tags_of(first),
             coded=coded,
             formats=formats_of(lumas, black),
             black=black,
@@ -124,12 +126,17 @@ def probe_film(path: Path, color_matrix: str | None = None) -> Probe:
         )
 
 
-def _check_encryption(container: InputContainer, stream: VideoStream, path: Path) -> None:
-    first = next(packets_of(container, stream), None)
-    if first is not None and first.has_sidedata("encryption_info"):
+def _first_frame(container: InputContainer, stream: VideoStream, path: Path) -> VideoFrame:
+    """The first one that can be decoded. It tells the colour: keyframes elsewhere may be of another recording."""
+    packets = packets_of(container, stream)
+    head = list(islice(packets, 1))
+    if any(packet.has_sidedata("encryption_info") for packet in head):
         raise FilmUnreadable(
             f"{path} is encrypted", wanted="a film without copy protection", do="get an unprotected copy"
         )
+    for frame in decoded(stream, chain(head, packets)):
+        return frame
+    raise no_frame(path)
 
 
 def _pixel_aspect(stream: VideoStream) -> Fraction:

@@ -16,6 +16,7 @@ from mhmd.media.planes import bits_of, is_planar_yuv, planes_of
 if TYPE_CHECKING:
     from av import VideoFrame
     from av.container import InputContainer
+    from av.packet import Packet
     from av.video.stream import VideoStream
 
 SAMPLES = 24, 100
@@ -55,16 +56,20 @@ Times = tuple[int | None, int | None]
 """When a packet is shown and when it is decoded, in the stream's time base. Some containers tell one of them alone."""
 
 
-def samples_of(container: InputContainer, stream: VideoStream, path: Path) -> Iterator[VideoFrame]:
-    """Frames spread over the film, or its first ones, all of one size. Hardly more than one is held at a time."""
-    yield from _of_one_size(_samples(container, stream, path))
+def samples_of(
+    container: InputContainer, stream: VideoStream, path: Path, size: tuple[int, int]
+) -> Iterator[VideoFrame]:
+    """Frames of this width and height, spread over the film, or its first ones. Hardly more than one is held."""
+    for frame in _samples(container, stream, path):
+        if (frame.width, frame.height) == size:
+            yield frame
 
 
 def runs_of(container: InputContainer, stream: VideoStream) -> Iterator[Iterator[VideoFrame]]:
     """Runs of consecutive frames of one size, evenly spread over the film; each is to be used up before the next."""
     for point in range(RUNS):
         if _seek(container, stream, (2 * point + 1) / (2 * RUNS)):
-            yield _of_one_size(islice(_frames(container, stream), RUN_FRAMES))
+            yield _of_one_size(islice(decoded(stream, packets_of(container, stream)), RUN_FRAMES))
 
 
 def _samples(container: InputContainer, stream: VideoStream, path: Path) -> Iterator[VideoFrame]:
@@ -74,7 +79,7 @@ def _samples(container: InputContainer, stream: VideoStream, path: Path) -> Iter
         yield frame
     if len(points) < ENOUGH_SAMPLES and bright < ENOUGH_SAMPLES:
         with opened(path) as (again, its_stream):
-            yield from _first_ones(_frames(again, its_stream))
+            yield from _first_ones(decoded(its_stream, packets_of(again, its_stream)))
 
 
 def _following(container: InputContainer, stream: VideoStream, points: Counter[Times]) -> Iterator[VideoFrame]:
@@ -84,7 +89,7 @@ def _following(container: InputContainer, stream: VideoStream, points: Counter[T
         looks = min(count - 1, math.ceil((count - 1) * MOST_AFTER / max(1, wanted)))
         time = dts if pts is None else pts
         if looks and time is not None and _go_to(container, time, stream):
-            frames = _frames(container, stream)
+            frames = decoded(stream, packets_of(container, stream))
             next(frames, None)
             until_next = takewhile(lambda frame: not frame.key_frame, frames)
             yield from islice(until_next, AFTER_EVERY - 1, looks * AFTER_EVERY, AFTER_EVERY)
@@ -171,11 +176,10 @@ def _next_keyframe(container: InputContainer, stream: VideoStream, points: Count
     return None
 
 
-def _frames(container: InputContainer, stream: VideoStream) -> Iterator[VideoFrame]:
-    """The frames from here on that can be decoded."""
+def decoded(stream: VideoStream, packets: Iterator[Packet[VideoStream]]) -> Iterator[VideoFrame]:
+    """The frames of packets that can be decoded."""
     import av
 
-    packets = packets_of(container, stream)
     while True:
         try:
             packet = next(packets)

@@ -1,5 +1,7 @@
 """Films of known colours, decoded with the matrix and range that they were made with."""
 
+import subprocess
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
@@ -11,8 +13,10 @@ from numpy.typing import NDArray
 from mhmd.errors import FilmUnreadable, ManifestError
 from mhmd.media.colour import WEIGHTS, Colour, ToRgb, colour_of
 from mhmd.media.decode import PyavDecoder
+from mhmd.media.ffmpeg import find_ffmpeg
+from mhmd.media.pictures import StoredPictures
 from mhmd.media.planes import planes_of
-from mhmd.media.probe import probe_film
+from mhmd.media.probe import Crop, probe_film
 from tests.films import Coding, Picture, write_film
 
 SD, HD = (384, 288), (1280, 720)
@@ -98,6 +102,46 @@ def test_conversion_adds_next_to_nothing_to_the_error_of_the_codec(case: str, tm
     colour = probe_film(path).colour
     codec = error(in_real_numbers(path, colour), chart(size))[1]
     assert error(decoded(path, colour), chart(size))[1] < codec + 0.15
+
+
+@pytest.mark.parametrize("codec", ["libx264", "libx265", "libvpx-vp9"])
+@pytest.mark.parametrize("suffix", [".mp4", ".mkv"])
+def test_what_the_container_alone_tells(suffix: str, codec: str, tmp_path: Path) -> None:
+    coding = Coding(codec, matrix="bt709", full_range=codec != "libvpx-vp9")  # whose stream always tells the range
+    quiet = {"x265-params": "log-level=none"} if codec == "libx265" else {}
+    film_of(tmp_path / f"untagged{suffix}", SD, replace(coding, options=quiet))
+    tags = ["-colorspace", "bt709", "-color_range", "pc" if coding.full_range else "tv", "-color_trc", "bt709"]
+    path = tmp_path / f"film{suffix}"
+    arguments = [
+        "-loglevel",
+        "error",
+        "-i",
+        f"untagged{suffix}",
+        "-c",
+        "copy",
+        *tags,
+        "-color_primaries",
+        "bt709",
+        path.name,
+    ]
+    subprocess.run([find_ffmpeg(), *arguments], cwd=tmp_path, check=True)
+    probe = probe_film(path)
+    assert (probe.colour.matrix, probe.colour.source, probe.colour.transfer) == ("bt709", "tagged", "bt709")
+    frame = next(iter(PyavDecoder(path, 0))).frame
+    stored = StoredPictures(probe, 0)
+    assert stored.colour(frame) == probe.colour
+    lightness, ab = error(stored(frame, Crop(0, 0, *SD)), chart(SD))
+    assert ab < CODEC_ERROR
+    assert lightness < 0.4
+
+
+def test_hdr_that_the_container_alone_tells(tmp_path: Path) -> None:
+    coding = Coding("libx265", "yuv420p10le", options={"x265-params": "log-level=none"})
+    film_of(tmp_path / "untagged.mkv", SD, coding)
+    tags = ["-colorspace", "bt2020nc", "-color_trc", "smpte2084"]
+    arguments = ["-loglevel", "error", "-i", "untagged.mkv", "-c", "copy", *tags, "film.mkv"]
+    subprocess.run([find_ffmpeg(), *arguments], cwd=tmp_path, check=True)
+    assert probe_film(tmp_path / "film.mkv").hdr
 
 
 def test_the_measure_tells_a_wrong_matrix_and_a_wrong_range(tmp_path: Path) -> None:

@@ -18,7 +18,7 @@ def looked_at(path: Path, start_s: int, coding: Coding) -> list[int]:
     times = [start_s + Fraction(k, RATE) for k in range(FRAMES + 1)]
     write_film(path, scene_pictures(Scene(FRAMES), 0, (96, 72)), times, coding=coding)
     with opened(path) as (container, stream):
-        seen = [frame.pts for frame in samples_of(container, stream, path)]
+        seen = [frame.pts for frame in samples_of(container, stream, path, (96, 72))]
         first, tick = stream.start_time or 0, time_base_of(stream)
     return sorted(round((pts - first) * tick * RATE) for pts in seen if pts is not None)
 
