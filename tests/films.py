@@ -237,8 +237,18 @@ HDR_CHART = {
 HDR_WHITE_NITS = 203
 
 
-def hdr_film(path: Path, transfer: str, size: tuple[int, int] = (288, 32), pixel_format: str = "yuv444p10le") -> Path:
-    """12 frames of `HDR_CHART`, patches 32 px wide in a row: 10 bit BT.2020 in PQ ("smpte2084") or HLG, tagged."""
+def hdr_film(
+    path: Path,
+    transfer: str,
+    size: tuple[int, int] = (288, 32),
+    pixel_format: str = "yuv444p10le",
+    *,
+    primaries: bool = True,
+) -> Path:
+    """12 frames of `HDR_CHART`, patches 32 px wide in a row: 10 bit BT.2020 in PQ ("smpte2084") or HLG, tagged.
+
+    `primaries` says whether these are tagged, too.
+    """
     to_bt2020 = np.array([[0.6274, 0.3293, 0.0433], [0.0691, 0.9195, 0.0114], [0.0164, 0.0880, 0.8956]])
     nits = np.array(list(HDR_CHART.values())) ** 2.4 * HDR_WHITE_NITS @ to_bt2020.T
     red, green, blue = (_pq(nits) if transfer == "smpte2084" else _hlg(nits)).T
@@ -248,7 +258,7 @@ def hdr_film(path: Path, transfer: str, size: tuple[int, int] = (288, 32), pixel
         stream = container.add_stream("ffv1", rate=24)
         (stream.width, stream.height), stream.pix_fmt = size, pixel_format
         context = stream.codec_context
-        context.color_trc, context.color_primaries = 16 if transfer == "smpte2084" else 18, 9
+        context.color_trc, context.color_primaries = 16 if transfer == "smpte2084" else 18, 9 if primaries else 2
         context.colorspace, context.color_range = 9, 1
         frame = av.VideoFrame(*size, pixel_format)
         for plane, values in zip(frame.planes, patches, strict=True):

@@ -240,13 +240,17 @@ class PyavDecoder(Decoder):
         self.errors += bool(doubt.told)
 
     def _read(self, container: InputContainer, stream: VideoStream) -> Iterator[Packet[VideoStream]]:
-        """The film's packets, ending with the empty one that flushes the decoder, or where it cannot be read on."""
+        """The film's packets, ending with the empty one that flushes the decoder, or where it cannot be read on.
+
+        Left out are empty ones with a time: in Theora and AVI they say that the frame before stands for longer.
+        """
         import av
 
         try:
             for packet in packets_of(container, stream):
                 self._packets += packet.size > 0
-                yield packet
+                if packet.size or packet.dts is None:
+                    yield packet
         except av.FFmpegError:
             self.errors += 1
 

@@ -19,7 +19,7 @@ from mhmd.media.child import Child
 from mhmd.media.colour import Colour, ToRgb
 from mhmd.media.decode import Decoded, Decoder, PyavDecoder
 from mhmd.media.decoders import decoder_for
-from mhmd.media.ffmpeg import FfmpegDecoder
+from mhmd.media.ffmpeg import FfmpegDecoder, find_ffmpeg
 from mhmd.media.filters import Filter
 from mhmd.media.probe import probe_film
 from tests.films import (
@@ -108,6 +108,20 @@ def test_frames_and_times_are_those_of_pyav(name: str, coding: Coding, vfr: bool
     assert vfr or abs(theirs.end_ticks - ours.end_ticks) <= 1
 
 
+def test_pictures_that_stand_are_no_damage(tmp_path: Path) -> None:
+    """Theora has packets of no bytes for them."""
+    pictures = [*scene_pictures(Scene(24), 0, (64, 64))]
+    pictures += pictures[-1:] * 24 + pictures
+    path, times = tmp_path / "film.ogv", [Fraction(k, 24) for k in range(73)]
+    write_film(tmp_path / "film.mkv", pictures, times)
+    arguments = ["-loglevel", "error", "-i", "film.mkv", "-c:v", "libtheora", path.name]
+    subprocess.run([find_ffmpeg(), *arguments], cwd=tmp_path, check=True)
+    ours, theirs = assert_alike(path)
+    assert ours.errors == theirs.errors == 0
+    assert 48 <= ours.frames < 72
+    assert ours.end_ticks == 72
+
+
 @pytest.mark.parametrize("suffix", [".mkv", ".mp4", ".ts"])
 @pytest.mark.parametrize("start_s", [Fraction(5), Fraction(-1, 8)])
 def test_films_that_start_late_or_early(start_s: Fraction, suffix: str, tmp_path: Path) -> None:
@@ -180,8 +194,9 @@ def test_telecined_films_come_out_as_they_were_shot(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("transfer", ["smpte2084", "arib-std-b67"])
-def test_hdr_films_are_shown_in_ordinary_light(transfer: str, tmp_path: Path) -> None:
-    path = hdr_film(tmp_path / "film.mkv", transfer)
+@pytest.mark.parametrize("primaries", [True, False])
+def test_hdr_films_are_shown_in_ordinary_light(primaries: bool, transfer: str, tmp_path: Path) -> None:
+    path = hdr_film(tmp_path / "film.mkv", transfer, primaries=primaries)
     probe = probe_film(path)
     assert (probe.hdr, probe.coded.matrix, probe.colour.matrix, probe.colour.range) == (
         True,
