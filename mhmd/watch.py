@@ -45,7 +45,7 @@ class Watch:
         self.small = small = SmallPictures(probe)
         self._part = small.part
         self._none, self._main, self._black = Bars(), probe.formats[0], probe.black
-        self._formats = {bars: small.inside(bars) for bars in probe.formats if bars != Bars()}
+        self._formats = {bars: small.inside(_narrower(bars)) for bars in probe.formats if bars != Bars()}
         self._lit = {bars: bytearray() for bars in self._formats}
         self._edged = {bars: bytearray() for bars in self._formats}
 
@@ -93,3 +93,10 @@ class Watch:
             lit.append(is_lit(luma, small, self._black) if looked else lit[-1])
             edged.append((bars != self._main and ends_at(luma, small)) if looked else edged[-1])
         return sharpness(luma[self._part])
+
+
+def _narrower(bars: Bars) -> Bars:
+    """What of bars is no picture for sure: they are made even, and may have taken a line of it at each side."""
+    from mhmd.media.bars import Bars
+
+    return Bars(*(max(0, side - 1) for side in (bars.left, bars.top, bars.right, bars.bottom)))

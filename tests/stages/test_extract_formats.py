@@ -47,6 +47,23 @@ def test_a_film_may_change_its_format(formats: list[tuple[int, int]], main: tupl
     assert all(result.picture(ref).mean(axis=(1, 2)).min() > 30 for ref in result.rows(Frame).ref)
 
 
+@pytest.mark.parametrize("across", [1, 2, 3, 7, 9])
+@pytest.mark.parametrize("width", [320, 512, 640])
+def test_thin_bars_are_cut_off(width: int, across: int, tmp_path: Path) -> None:
+    """Odd ones, too, of which what is cut off has a column more."""
+    inner = (width - 2 * across, 96)
+    pictures = [
+        cv2.copyMakeBorder(picture, 0, 0, across, across, cv2.BORDER_CONSTANT)
+        for place in range(4)
+        for picture in scene_pictures(Scene(24), place, inner)
+    ]
+    write_film(tmp_path / "film.mp4", pictures, [Fraction(k, 24) for k in range(len(pictures) + 1)])
+    frames = extract(tmp_path / "film.mp4", OFTEN).rows(Frame)
+    even = across + across % 2
+    assert set(frames.crop_x) == {even}
+    assert set(frames.crop_w) == {width - 2 * even}
+
+
 def test_a_format_of_too_few_frames_to_vote_loses_nothing(tmp_path: Path) -> None:
     path = film_of_formats(tmp_path / "film.mp4", [(240, WIDE), (240, WIDE), (24, NONE)])
     frames = extract(path, OFTEN).rows(Frame)
