@@ -45,6 +45,8 @@ GROW = 6
 """Numbered frames before and after a suspicious stretch that a transition may reach to."""
 LONGEST = 100
 """Numbered frames after which a suspicious stretch is judged even if it goes on."""
+HOLD = 50
+"""So many of black or white between two fades do not count: they are judged together."""
 CONTEXT = 16
 """Pictures before and after what is in doubt that the network sees at least."""
 WINDOW = 48
@@ -80,12 +82,13 @@ class Cascade:
         self._stretch: list[Moment] = []
         self._untold = EDGE_FRAMES  # moments since the last that was more than an edge
         self._calm = QUIET  # moments since the last that was suspicious
+        self._held = 0  # moments of the stretch that are black or white, and calm
         self._weighed = 0
         self._free = 1  # the first frame that the next transition may have
 
     @property
     def settled(self) -> int:
-        """30 numbered frames behind where nothing is suspicious, else before the suspicious stretch: 138 at most."""
+        """30 numbered frames behind where nothing is suspicious, else before the suspicious stretch: 188 at most."""
         return self._frame((self._stretch[0].number if self._stretch else self._weighed) - GROW)
 
     def feed(self, index: int, time_s: float, bgr: Pictures) -> list[Transition]:
@@ -125,14 +128,17 @@ class Cascade:
         first, end = self._frame(number), self._frame(number + 1)
         scores = [self._scores.popleft() for _ in range(first, end)]
         telling = blend >= SLOW_BLEND or any(is_clear(each) or is_doubtful(each) for each in scores)
-        self._calm = 0 if telling or blend >= EDGE_BLEND else self._calm + 1
-        self._untold = 0 if telling else self._untold + 1
+        suspicious = telling or blend >= EDGE_BLEND
+        held = not suspicious and self._calm < QUIET and plain(self._pictures[first - self._fed])
+        self._held += held
+        self._calm = 0 if suspicious else self._calm + (not held)
+        self._untold = 0 if telling else self._untold + (not held)
         self._stretch.append(Moment(number, blend, scores))
-        over = self._calm >= QUIET or len(self._stretch) == LONGEST
+        over = self._calm >= QUIET or len(self._stretch) - min(self._held, HOLD) >= LONGEST
         if not over and self._untold < EDGE_FRAMES:
             return []
         found = self._judged(end)
-        self._stretch = [] if over else self._stretch[-EDGE_FRAMES:]
+        self._stretch, self._held = ([] if over else self._stretch[-EDGE_FRAMES:]), 0
         return found
 
     def _judged(self, end: int) -> list[Transition]:

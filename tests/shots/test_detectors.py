@@ -57,6 +57,16 @@ def test_a_black_head_fades_in_under_the_cascade() -> None:
     assert found.end_frame == pytest.approx(30, abs=4)
 
 
+@pytest.mark.parametrize("level", [BLACK, WHITE])
+@pytest.mark.parametrize(("fade", "hold"), [(12, 16), (16, 48), (30, 60)])
+def test_two_fades_with_a_hold_between_are_one_to_the_cascade(fade: int, hold: int, level: int) -> None:
+    held = np.full((hold + 2 * fade, SIZE[1], SIZE[0], 3), level, np.uint8)
+    (found,) = fed(detector("cascade"), film([scene(90, 1), held, scene(90, 4)], [Join(fade), Join(fade)])[0])
+    assert found.kind == "fade"
+    assert found.start_frame == pytest.approx(90 - fade, abs=6)
+    assert found.end_frame == pytest.approx(90 + hold + fade, abs=12)
+
+
 def test_a_cut_to_black_and_the_fade_after_it_are_one_to_the_cascade() -> None:
     dark = scene(60, 4)
     weight = ((np.arange(18) + 1) / 19)[:, None, None, None]
@@ -124,7 +134,7 @@ def test_slow_dissolves_are_found_at_any_rate_and_cuts_to_the_frame(rate: int, s
     finder, found = detector("cascade"), []
     for index, picture in enumerate(pictures):
         found += finder.feed(index, index / rate, picture)
-        assert index - finder.settled <= 138 * -(-rate // 37)
+        assert index - finder.settled <= 188 * -(-rate // 37)
     found += finder.finish()
     assert [each.kind for each in found] == ["dissolve", "cut"]
     assert found[0].start_frame == pytest.approx(slow.start_frame, abs=rate * seconds / 4)
