@@ -45,13 +45,17 @@ class Scene:
 
 @dataclass(frozen=True)
 class Coding:
-    """How pictures become a file. `tagged` says whether the stream names its matrix and range."""
+    """How pictures become a file. `tagged` says whether the stream names its matrix, its range and its `transfer`.
+
+    The latter, a number of H.273, is a tag alone: pictures are coded as they are.
+    """
 
     codec: str = "libx264"
     pixel_format: str = "yuv420p"
     matrix: Literal["bt601", "bt709", "bt2020", "smpte240m"] = "bt601"
     full_range: bool = False
     tagged: bool = False
+    transfer: int = 2
     options: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -162,6 +166,7 @@ def write_film(
                 if coding.tagged:
                     stream.codec_context.colorspace = MATRIX_TAG[coding.matrix]
                     stream.codec_context.color_range = 2 if coding.full_range else 1
+                    stream.codec_context.color_trc = coding.transfer
             frame = scaler.reformat(
                 av.VideoFrame.from_ndarray(np.ascontiguousarray(picture), "rgb24"),
                 format=coding.pixel_format,

@@ -54,6 +54,9 @@ COMPLAINT = re.compile(r"\[(?:error|fatal)\] (.+)")
 
 NEW_SIZE = re.compile(r"Reconfiguring filter graph .*changed to \w+(?:\([^)]*\))?, (\d+)x(\d+)")
 
+INPUT = re.compile(r"\[graph [^]]* input from stream [^]]*\] \[verbose\] .* csp:(\w+) range:(\w+)")
+"""What goes into the filters, from the beginning on and again where it changes."""
+
 PRCTL = getattr(ctypes.CDLL(None), "prctl", None)
 """Loaded here, because between fork and exec nothing may be."""
 
@@ -77,9 +80,10 @@ class Heard:
 class Said:
     """What ffmpeg said of a film.
 
-    `frames` are those that were decoded and not asked for yet, `latest` is the latest time of any; `lost` packets after
-    the last of them gave none. `size` is one that frames changed to, width and height; `chroma` is where chroma lies
-    between the pixels of luma. `decoder` is FFmpeg's name of what decodes, empty before it begins.
+    `frames` are those that were decoded and not asked for yet, `latest` is the latest time of any; `lost` packets
+    after the last of them gave none. `size` is one that frames changed to, width and height; `chroma` is where
+    chroma lies between the pixels of luma. `colours` are the matrices and ranges that frames had, in FFmpeg's
+    words. `decoder` is FFmpeg's name of what decodes, empty before it begins.
     """
 
     packets: int = 0
@@ -91,6 +95,7 @@ class Said:
     decoder: str = ""
     size: tuple[int, int] | None = None
     chroma: str = ""
+    colours: list[tuple[str, str]] = field(default_factory=list)
     complaints: list[str] = field(default_factory=list)
 
     def hear(self, line: str) -> None:
@@ -111,6 +116,8 @@ class Said:
             self.decoder = found[1]
         elif " -> " in line or " <- " in line:
             pass
+        elif found := INPUT.match(line):
+            self.colours.append((found[1], found[2]))
         elif "corrupt decoded frame" in line:
             self.corrupt = True
         elif any(words in line for words in FAILED):

@@ -96,6 +96,11 @@ def tags_in(container: VideoCodecContext) -> Tags:
     )
 
 
+def guessed_matrix(frame: VideoFrame) -> str:
+    """What an untagged frame of this size is taken for."""
+    return "bt709" if frame.width >= HD_WIDTH_PX or frame.height >= HD_HEIGHT_PX else "bt601"
+
+
 def colour_of(frame: VideoFrame, manifest_matrix: str | None = None, container: Tags = Tags()) -> Colour:
     """The matrix and range of a film, from a decoded frame of it.
 
@@ -211,8 +216,7 @@ def _has_matrix(frame: VideoFrame) -> bool:
 
 def _matrix_of(frame: VideoFrame, tag: int) -> tuple[str, str]:
     if tag in UNTAGGED:
-        hd = frame.width >= HD_WIDTH_PX or frame.height >= HD_HEIGHT_PX
-        return ("bt709" if hd else "bt601"), "guessed"
+        return guessed_matrix(frame), "guessed"
     if tag not in MATRIX_OF_TAG:
         raise FilmUnreadable(
             f"colour matrix number {tag} of H.273",

@@ -34,6 +34,9 @@ SHORT_S = 1.0
 JOINT_S = 1.0
 """Where times go back by more than this, s, the clock of another recording begins."""
 
+HDR_TAGS = (16, 18)
+"""H.273's numbers of PQ and HLG."""
+
 WITHOUT_PTS = ("avi", "asf")
 """Containers that tell when packets are decoded, not when frames are shown."""
 
@@ -146,6 +149,7 @@ class Decoder(ABC):
         decoded = Decoded(self.frames, pts, pts - first.pts if first else 0, frame, self._suspect)
         self._first = first or decoded
         self._check_size(frame.width, frame.height)
+        self._check_light(frame)
         self.end_ticks = decoded.ticks + (length or (decoded.ticks - last.ticks if last else 1))
         self.frames += 1
         self.suspects += self._suspect
@@ -160,6 +164,15 @@ class Decoder(ABC):
                 f"{self._path}: frame {self.frames} has {width}×{height} px, the first {first.width}×{first.height}",
                 wanted="frames of one size",
                 do="convert the film to one size, or cut it there into two films",
+            )
+
+    def _check_light(self, frame: VideoFrame) -> None:
+        assert self._first is not None, "it is the light of the first frame that others are to have"
+        if (frame.color_trc in HDR_TAGS) != (self._first.frame.color_trc in HDR_TAGS):
+            raise FilmUnreadable(
+                f"{self._path}: from frame {self.frames} on it is HDR, or is no longer",
+                wanted="light of one kind throughout",
+                do="cut it there into two films, or convert it",
             )
 
     def _lasts_s(self, start: int | None, tick_s: float) -> float:

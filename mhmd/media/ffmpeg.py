@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 
 from mhmd.errors import DependencyError, FilmUnreadable
 from mhmd.media.child import Child, Heard, Said
+from mhmd.media.colour import guessed_matrix
 from mhmd.media.container import (
     MAX_PIXELS,
     declared_seconds,
@@ -44,6 +45,18 @@ PIPE = {"probesize": "32", "fpsprobesize": "0", "max_pixels": str(MAX_PIXELS)}
 
 NO_DEVICE = ("evice creation failed", "evice setup failed", "No device available", "Unrecognized hwaccel")
 """What ffmpeg says when the hardware is not there, or when it was built without it."""
+
+
+MATRIX_NAMED = {
+    "fcc": "bt601",
+    "bt470bg": "bt601",
+    "smpte170m": "bt601",
+    "bt709": "bt709",
+    "smpte240m": "smpte240m",
+    "bt2020nc": "bt2020",
+    "bt2020c": "bt2020",
+}
+"""FFmpeg's names of matrices."""
 
 
 class FfmpegDecoder(Decoder):
@@ -174,6 +187,8 @@ class FfmpegDecoder(Decoder):
                 wanted="a device that this ffmpeg can decode on",
                 do="install its driver and such an ffmpeg, or leave hwaccel out",
             )
+        if self.frames:
+            self._check_colours(said.colours)
         if said.size and self.frames:
             self._check_size(*said.size)
         if status < 0:
@@ -185,6 +200,27 @@ class FfmpegDecoder(Decoder):
         if not self.frames:
             raise no_frame(self._path, *said.complaints[:1])
         self.errors += status > 0
+
+    def _check_colours(self, told: Sequence[tuple[str, str]]) -> None:
+        """Whether ffmpeg gave all frames in the colour of the first one.
+
+        It does where they are tagged. It leaves all as they are after a first one without a tag, takes those that have
+        none later for BT.601, and does not notice where full range ends; and tone-mapping fits what it was made for.
+        """
+        assert self._first is not None, "it is the colour of the first frame that others are to have"
+        guess = guessed_matrix(self._first.frame)
+        meant = {(MATRIX_NAMED.get(matrix, guess), range_ == "pc") for matrix, range_ in told}
+        untold = [matrix not in MATRIX_NAMED for matrix, _ in told]
+        mistaken = any(untold) and (len(meant) > 1 or (any(untold[1:]) and guess != "bt601"))
+        narrowed = told[:1] and told[0][1] == "pc" and any(range_ != "pc" for _, range_ in told)
+        mapped = any(each.name == "tonemap" for each in self._filters)
+        if len({*told}) > 1 and (mistaken or narrowed or mapped):
+            names = " and later ".join(f"{matrix} ({range_})" for matrix, range_ in dict.fromkeys(told))
+            raise FilmUnreadable(
+                f"{self._path}: its colours are coded as {names}",
+                wanted="one way throughout",
+                do="cut it there into two films, or convert it",
+            )
 
 
 def find_ffmpeg() -> str:

@@ -1,6 +1,7 @@
 """Stage extract: recordings that were joined, whose colours are coded in different ways."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from fractions import Fraction
 from itertools import accumulate
 from pathlib import Path
@@ -10,34 +11,39 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from mhmd.media.probe import probe_film
+from mhmd.errors import FilmUnreadable
+from mhmd.media.decode import Decoder, PyavDecoder
+from mhmd.media.decoders import decoder_for
+from mhmd.media.ffmpeg import FfmpegDecoder
+from mhmd.media.pictures import StoredPictures
+from mhmd.media.probe import Crop, probe_film
 from mhmd.records import Frame
 from tests.extracted import OFTEN, extract
 from tests.films import Coding, Picture, write_film
 
 FRAMES, RATE = 36, 24
+SD, HD = (320, 240), (1280, 720)
+U601, U709 = Coding(matrix="bt601"), Coding(matrix="bt709")
+T601, T709 = replace(U601, tagged=True), replace(U709, tagged=True)
+FULL = replace(T601, full_range=True)
+H709 = replace(T709, codec="libx265", options={"x265-params": "log-level=none", "preset": "ultrafast"})
+PQ = Coding(matrix="bt2020", pixel_format="yuv420p10le", tagged=True, transfer=16)
 
-PARTS = (
-    Coding(matrix="bt709", tagged=True),
-    Coding(matrix="bt709"),
-    Coding(matrix="bt601", full_range=True, tagged=True),
-    Coding(matrix="bt601", tagged=True),
-    Coding(matrix="bt2020", pixel_format="yuv420p10le", tagged=True),
-)
+PARTS = (T709, U709, FULL, T601, Coding(matrix="bt2020", pixel_format="yuv420p10le", tagged=True))
 
 
-def chart(seed: int) -> Picture:
+def chart(seed: int, size: tuple[int, int] = SD) -> Picture:
     patches = np.random.default_rng(seed).integers(20, 236, (6, 8, 3)).astype(np.uint8)
-    return cv2.GaussianBlur(cv2.resize(patches, (320, 240), interpolation=cv2.INTER_NEAREST), (0, 0), 4)
+    return cv2.GaussianBlur(cv2.resize(patches, size, interpolation=cv2.INTER_NEAREST), (0, 0), 4)
 
 
-def joined(path: Path, parts: Sequence[Coding], lengths: Sequence[int]) -> Path:
+def joined(path: Path, parts: Sequence[Coding], lengths: Sequence[int], size: tuple[int, int] = SD) -> Path:
     """Recordings of so many frames in one transport stream, each of one chart; times go on."""
     starts = accumulate(lengths, initial=0)
     for place, (coding, start, frames) in enumerate(zip(parts, starts, lengths, strict=False)):
         times = [Fraction(start + k, RATE) for k in range(frames + 1)]
         part = path.with_suffix(f".{place}.ts")
-        write_film(part, [chart(place)] * frames, times, coding=coding)
+        write_film(part, [chart(place, size)] * frames, times, coding=coding)
         with path.open("ab") as whole:
             whole.write(part.read_bytes())
     return path
@@ -71,3 +77,51 @@ def test_the_film_has_the_colour_of_its_first_frame(tmp_path: Path) -> None:
         tmp_path / "film.ts", [Coding(matrix="bt601", tagged=True), Coding(matrix="bt709", tagged=True)], [6, 480]
     )
     assert probe_film(path).colour.matrix == "bt601"
+
+
+def ab_errors(path: Path, decoder: Decoder, size: tuple[int, int] = SD) -> list[float]:
+    stored = StoredPictures(probe_film(path), 0)
+    middles = (place * FRAMES + FRAMES // 2 for place in range(2))
+    frames = {each.index: each.frame for each in decoder if each.index % FRAMES == FRAMES // 2}
+    seen = [stored(frames[index], Crop(0, 0, *size)) for index in middles]
+    return [float(np.abs(lab(one) - lab(chart(place, size))).mean()) for place, one in enumerate(seen)]
+
+
+@pytest.mark.parametrize(
+    ("parts", "size"),
+    [
+        ([T709, T601], SD),
+        ([T601, T709], SD),
+        ([U601, T601], SD),
+        ([T601, U601], SD),
+        ([T601, FULL], SD),
+        ([U709, T709], HD),
+    ],
+)
+def test_ffmpeg_converts_to_the_colour_of_the_first_frame(
+    parts: list[Coding], size: tuple[int, int], tmp_path: Path
+) -> None:
+    path = joined(tmp_path / "film.ts", parts, [FRAMES] * 2, size)
+    assert max(ab_errors(path, FfmpegDecoder(path, 0), size)) < 1.3
+
+
+@pytest.mark.parametrize(
+    ("parts", "size"),
+    [
+        ([U601, T709], SD),
+        ([U601, FULL], SD),
+        ([FULL, T601], SD),
+        ([H709, replace(H709, tagged=False)], HD),
+        ([PQ, T709], SD),
+    ],
+)
+def test_what_ffmpeg_would_mistake_is_refused(parts: list[Coding], size: tuple[int, int], tmp_path: Path) -> None:
+    path = joined(tmp_path / "film.ts", parts, [FRAMES] * 2, size)
+    with pytest.raises(FilmUnreadable, match=r"its colours are coded as .* and later .* cut it there into two films"):
+        list(decoder_for(path, probe_film(path), max_damage=0, name="ffmpeg"))
+
+
+def test_hdr_in_the_middle_of_a_film_is_refused(tmp_path: Path) -> None:
+    path = joined(tmp_path / "film.ts", [T709, PQ], [FRAMES] * 2)
+    with pytest.raises(FilmUnreadable, match="from frame 36 on it is HDR"):
+        list(PyavDecoder(path, 0))
