@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mhmd.media.decode import PyavDecoder
 from mhmd.media.probe import probe_film
+from mhmd.media.pyav import PyavDecoder
 from mhmd.sampling import Candidate, Pick
 from mhmd.watch import Watch
 from tests.films import write_film

@@ -25,6 +25,9 @@ ONE_LENGTH = ("matroska", "flv", "asf", "mpeg")
 WRAPPING = ("mpeg",)
 """Those whose clock begins anew after 26.5 hours. Where it does, FFmpeg gives all before that times below 0."""
 
+WITHOUT_PTS = ("avi", "asf")
+"""Containers that tell when packets are decoded, not when frames are shown."""
+
 MAX_PIXELS = 8192 * 8192
 """Largest frame that is decoded, px: twice an 8K scan. A damaged or hostile header can declare any size."""
 

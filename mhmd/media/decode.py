@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,21 +10,11 @@ from shlex import quote
 from typing import TYPE_CHECKING, ClassVar
 
 from mhmd.errors import FilmDamaged, FilmUnreadable
-from mhmd.media.complaints import Doubt, listening
-from mhmd.media.container import (
-    declared_seconds,
-    may_start_below_0,
-    no_frame,
-    opened,
-    outlasted,
-    packets_of,
-    time_base_of,
-)
+from mhmd.media.colour import HDR_TRANSFERS
+from mhmd.media.container import outlasted
 
 if TYPE_CHECKING:
     from av import VideoFrame
-    from av.container import InputContainer
-    from av.packet import Packet
     from av.video.stream import VideoStream
 
 SHORT_S = 1.0
@@ -33,12 +22,6 @@ SHORT_S = 1.0
 
 JOINT_S = 1.0
 """Where times go back by more than this, s, the clock of another recording begins."""
-
-HDR_TAGS = (16, 18)
-"""H.273's numbers of PQ and HLG."""
-
-WITHOUT_PTS = ("avi", "asf")
-"""Containers that tell when packets are decoded, not when frames are shown."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,7 +151,7 @@ class Decoder(ABC):
 
     def _check_light(self, frame: VideoFrame) -> None:
         assert self._first is not None, "it is the light of the first frame that others are to have"
-        if (frame.color_trc in HDR_TAGS) != (self._first.frame.color_trc in HDR_TAGS):
+        if (frame.color_trc in HDR_TRANSFERS) != (self._first.frame.color_trc in HDR_TRANSFERS):
             raise FilmUnreadable(
                 f"{self._path}: from frame {self.frames} on it is HDR, or is no longer",
                 wanted="light of one kind throughout",
@@ -204,97 +187,6 @@ class Decoder(ABC):
             )
 
 
-class PyavDecoder(Decoder):
-    """PyAV's own FFmpeg, in this process: the frames as they were coded."""
-
-    name = "pyav"
-
-    def __iter__(self) -> Iterator[Decoded]:
-        """The frames; errors as of Decoder."""
-        with opened(self._path) as (container, stream):
-            self._below_0 = may_start_below_0(container)
-            yield from self._decode(container, stream)
-            if not self.frames:
-                raise no_frame(self._path)
-            lasts_s = self._lasts_s(stream.start_time, float(time_base_of(stream)))
-            self._check_damage(lasts_s, declared_seconds(container, stream))
-
-    def _decode(self, container: InputContainer, stream: VideoStream) -> Iterator[Decoded]:
-        import av
-
-        clock, doubt = _Clock(container.format.name), Doubt()
-        context, tick_s = stream.codec_context, float(time_base_of(stream))
-        self._delay = held_back(stream)
-        for packet in self._read(container, stream):
-            clock.sent(packet)
-            try:
-                with listening(context, doubt):
-                    frames = stream.decode(packet)
-            except av.FFmpegError:
-                clock.skip()
-                doubt.told = ""
-                self._lose()
-                continue
-            for frame in frames:
-                if doubt.told:
-                    self._doubt(doubt.told)
-                    doubt.told = ""
-                pts = clock.pts_of(frame)
-                self._look_back(pts, tick_s)
-                decoded = self._take(
-                    frame,
-                    pts,
-                    frame.duration,
-                    key_frame=frame.key_frame,
-                    corrupt=frame.is_corrupt,
-                )
-                if decoded:
-                    yield decoded
-        self.errors += bool(doubt.told)
-
-    def _read(self, container: InputContainer, stream: VideoStream) -> Iterator[Packet[VideoStream]]:
-        """The film's packets, ending with the empty one that flushes the decoder, or where it cannot be read on.
-
-        Left out are empty ones with a time: in Theora and AVI they say that the frame before stands for longer.
-        """
-        import av
-
-        try:
-            for packet in packets_of(container, stream):
-                self._packets += packet.size > 0
-                if packet.size or packet.dts is None:
-                    yield packet
-        except av.FFmpegError:
-            self.errors += 1
-
-
 def held_back(stream: VideoStream) -> int:
     """How many frames its decoder may hold back to bring them into the order of showing."""
     return stream.codec_context.reorder_depth
-
-
-class _Clock:
-    """Tells when frames are shown.
-
-    AVI and ASF have no such times, only those at which packets are decoded; what FFmpeg makes of them is wrong for
-    films with B-frames. As pictures come in the order of showing, the nth has the nth of those times.
-    """
-
-    def __init__(self, container: str) -> None:
-        self._times: deque[int | None] | None = deque() if container in WITHOUT_PTS else None
-
-    def sent(self, packet: Packet[VideoStream]) -> None:
-        """A packet goes to the decoder."""
-        if self._times is not None and packet.size:
-            self._times.append(packet.dts)
-
-    def skip(self) -> None:
-        """A packet gave no frame."""
-        if self._times:
-            self._times.popleft()
-
-    def pts_of(self, frame: VideoFrame) -> int | None:
-        """When the next frame is shown."""
-        if self._times is None:
-            return frame.pts
-        return self._times.popleft() if self._times else None

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from mhmd.media.decode import Decoder, PyavDecoder
+from mhmd.media.decode import Decoder
 from mhmd.media.ffmpeg import FfmpegDecoder
 from mhmd.media.filters import filters_of
 from mhmd.media.probe import Probe
+from mhmd.media.pyav import PyavDecoder
 
 DECODERS = (PyavDecoder.name, FfmpegDecoder.name)
 

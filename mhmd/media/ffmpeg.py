@@ -21,6 +21,7 @@ from mhmd.media.child import Child, Heard, Said
 from mhmd.media.colour import guessed_matrix
 from mhmd.media.container import (
     MAX_PIXELS,
+    WITHOUT_PTS,
     declared_seconds,
     input_options,
     may_start_below_0,
@@ -30,7 +31,7 @@ from mhmd.media.container import (
     time_base_of,
     url_of,
 )
-from mhmd.media.decode import WITHOUT_PTS, Decoded, Decoder, held_back
+from mhmd.media.decode import Decoded, Decoder, held_back
 from mhmd.media.filters import Filter
 
 if TYPE_CHECKING:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from mhmd.media.colour import Colour, ToRgb
+from mhmd.media.colour import Colour
 from mhmd.media.interlace import looks_combed, thinned
 from mhmd.media.planes import planes_of
+from mhmd.media.rgb import ToRgb
 
 if TYPE_CHECKING:
     import numpy as np

@@ -9,9 +9,10 @@ from functools import cache
 from typing import TYPE_CHECKING
 
 from mhmd.media.bars import Bars
-from mhmd.media.colour import WEIGHTS, Colour, ToRgb, colour_in
+from mhmd.media.colour import WEIGHTS, Colour, colour_in
 from mhmd.media.planes import bits_of, is_planar_yuv, planes_of
 from mhmd.media.probe import Crop, Probe
+from mhmd.media.rgb import ToRgb
 
 if TYPE_CHECKING:
     import numpy as np

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from mhmd.errors import FilmUnreadable
 from mhmd.media.bars import Bars, formats_of
 from mhmd.media.black import black_of
-from mhmd.media.colour import Colour, Tags, colour_of, tags_in, tags_of
+from mhmd.media.colour import HDR_TRANSFERS, Colour, Tags, colour_of, tags_in, tags_of
 from mhmd.media.container import declared_seconds, no_frame, opened, packets_of, time_base_of
 from mhmd.media.glance import Glance
 from mhmd.media.interlace import FieldOrder, Scan, Scanning, may_be_telecined, scanning_of, thinned
@@ -25,9 +25,6 @@ if TYPE_CHECKING:
 
 BOTTOM_FIRST = (3, 4)
 """FFmpeg's field orders in which the odd lines are shown first, whichever field is coded first."""
-
-HDR_TRANSFERS = ("smpte2084", "arib_std_b67")
-"""PQ and HLG: shown as they are, such films look washed out."""
 
 MAX_PIXEL_ASPECT = 4
 """Pixels wider or taller than this by their other side are a mistake in the header; anamorphic film has 2."""
@@ -80,7 +77,7 @@ class Probe:
     @property
     def hdr(self) -> bool:
         """Whether the film's light is coded as PQ or HLG."""
-        return self.coded.transfer in HDR_TRANSFERS
+        return self.coded.transfer in HDR_TRANSFERS.values()
 
     @property
     def colour(self) -> Colour:

@@ -15,10 +15,10 @@ from time import perf_counter, process_time
 import numpy as np
 import torch
 
-from mhmd.media.decode import PyavDecoder
 from mhmd.media.jpeg import encode_jpeg, shrink
 from mhmd.media.pictures import StoredPictures
 from mhmd.media.probe import Crop, probe_film
+from mhmd.media.pyav import PyavDecoder
 from mhmd.parsing.engine import Engine, Picture
 from mhmd.parsing.parser import load_parser
 from mhmd.parsing.pipeline import pipeline

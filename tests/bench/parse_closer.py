@@ -17,10 +17,10 @@ from time import process_time
 import numpy as np
 from numpy.typing import NDArray
 
-from mhmd.media.decode import PyavDecoder
 from mhmd.media.opencv import cv2
 from mhmd.media.pictures import StoredPictures
 from mhmd.media.probe import Crop, probe_film
+from mhmd.media.pyav import PyavDecoder
 from mhmd.parsing.engine import Engine, Picture
 from mhmd.parsing.parser import Parser, load_parser
 from mhmd.parsing.second_look import SecondLook

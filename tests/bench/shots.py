@@ -13,9 +13,9 @@ from fractions import Fraction
 from pathlib import Path
 from time import process_time
 
-from mhmd.media.decode import PyavDecoder
 from mhmd.media.pictures import SmallPictures
 from mhmd.media.probe import probe_film
+from mhmd.media.pyav import PyavDecoder
 from mhmd.report import print_table
 from mhmd.shots import DETECTORS, Transition, detector
 from tests.bench.footage import SUFFIXES

@@ -11,10 +11,10 @@ from pathlib import Path
 
 import numpy as np
 
-from mhmd.media.decode import PyavDecoder
 from mhmd.media.opencv import cv2
 from mhmd.media.pictures import SmallPictures
 from mhmd.media.probe import probe_film
+from mhmd.media.pyav import PyavDecoder
 from mhmd.report import print_table
 from mhmd.shots import Transition, detector
 from tests.bench.footage import films_in

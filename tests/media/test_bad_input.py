@@ -111,7 +111,7 @@ def test_any_name_will_do(of: str, name: str, film: Path, tmp_path: Path, monkey
     ],
 )
 def test_odd_sizes_and_pixel_formats(codec: str, pixel_format: str, name: str, tmp_path: Path) -> None:
-    from mhmd.media.colour import ToRgb
+    from mhmd.media.rgb import ToRgb
 
     coding = Coding(codec=codec, pixel_format=pixel_format)
     path = make_film(tmp_path / "film.nut", [14], size=(161, 121), coding=coding).path

@@ -14,10 +14,11 @@ from av.packet import Packet
 
 from mhmd.errors import FilmDamaged
 from mhmd.media.complaints import Doubt, listening
-from mhmd.media.decode import Decoded, Decoder, PyavDecoder
+from mhmd.media.decode import Decoded, Decoder
 from mhmd.media.decoders import DECODERS, decoder_for
 from mhmd.media.ffmpeg import FfmpegDecoder, find_ffmpeg
 from mhmd.media.probe import probe_film
+from mhmd.media.pyav import PyavDecoder
 from tests.films import Coding, make_film
 
 QUIET = "log-level=none:keyint=24:bframes=3"

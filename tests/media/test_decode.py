@@ -10,9 +10,10 @@ import av
 import pytest
 
 from mhmd.errors import FilmDamaged, FilmUnreadable
-from mhmd.media.decode import Decoded, PyavDecoder
+from mhmd.media.decode import Decoded
 from mhmd.media.decoders import DECODERS, decoder_for
 from mhmd.media.probe import probe_film
+from mhmd.media.pyav import PyavDecoder
 from tests.films import Coding, Scene, make_film, scene_pictures, write_film
 
 

@@ -16,12 +16,14 @@ from av import VideoFrame
 
 from mhmd.errors import DependencyError, FilmDamaged, FilmUnreadable
 from mhmd.media.child import Child
-from mhmd.media.colour import Colour, ToRgb
-from mhmd.media.decode import Decoded, Decoder, PyavDecoder
+from mhmd.media.colour import Colour
+from mhmd.media.decode import Decoded, Decoder
 from mhmd.media.decoders import decoder_for
 from mhmd.media.ffmpeg import FfmpegDecoder, find_ffmpeg
 from mhmd.media.filters import Filter
 from mhmd.media.probe import probe_film
+from mhmd.media.pyav import PyavDecoder
+from mhmd.media.rgb import ToRgb
 from tests.films import (
     HDR_CHART,
     Coding,

@@ -11,10 +11,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mhmd.media.bars import Bars
-from mhmd.media.colour import MATRICES, Colour, ToRgb
-from mhmd.media.decode import PyavDecoder
+from mhmd.media.colour import MATRICES, Colour
 from mhmd.media.pictures import Cut, SmallPictures, StoredPictures, stored_size, to_bgr
 from mhmd.media.probe import Crop, Probe, probe_film
+from mhmd.media.pyav import PyavDecoder
+from mhmd.media.rgb import ToRgb
 from tests.films import Coding, Picture, make_film, write_film
 
 FORMATS = ("yuv420p", "yuv422p", "yuv444p", "yuv410p", "yuvj420p", "yuv420p10le", "yuv444p12le", "rgb24", "gray")

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 from scenedetect import AdaptiveDetector, FrameTimecode
 
-from mhmd.media.decode import PyavDecoder
 from mhmd.media.pictures import SmallPictures
 from mhmd.media.probe import probe_film
+from mhmd.media.pyav import PyavDecoder
 from mhmd.shots import Transition, detector
 from tests.films import Scene, make_film
 

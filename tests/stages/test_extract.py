@@ -12,9 +12,9 @@ from mhmd.errors import FilmDamaged, FilmUnreadable, RecipeError
 from mhmd.hashing.phash import phash
 from mhmd.measures import measure
 from mhmd.measures.light import sharpness
-from mhmd.media.decode import PyavDecoder
 from mhmd.media.pictures import SmallPictures, StoredPictures
 from mhmd.media.probe import probe_film
+from mhmd.media.pyav import PyavDecoder
 from mhmd.records import Frame, Shot
 from mhmd.stages.extract import STAGE, TOGETHER, ExtractConfig, exact
 from tests.extracted import EVERY, OFTEN, extract

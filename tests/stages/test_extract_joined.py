@@ -12,11 +12,12 @@ import pytest
 from numpy.typing import NDArray
 
 from mhmd.errors import FilmUnreadable
-from mhmd.media.decode import Decoder, PyavDecoder
+from mhmd.media.decode import Decoder
 from mhmd.media.decoders import decoder_for
 from mhmd.media.ffmpeg import FfmpegDecoder
 from mhmd.media.pictures import StoredPictures
 from mhmd.media.probe import Crop, probe_film
+from mhmd.media.pyav import PyavDecoder
 from mhmd.records import Frame
 from tests.extracted import OFTEN, extract
 from tests.films import Coding, Picture, write_film
