@@ -34,6 +34,8 @@ class Measures:
 
 def measure(rgb: NDArray[np.uint8]) -> Measures:
     """All measures of an RGB picture H×W×3, 0 to 255. Luma is that of BT.601."""
+    import numpy as np
+
     from mhmd.measures import colour, subtitles, text
     from mhmd.measures.light import sharpness
     from mhmd.measures.signature import signature
@@ -57,6 +59,6 @@ def measure(rgb: NDArray[np.uint8]) -> Measures:
         chroma_p95=colour.chroma_p95(coarse),
         off_tint=colour.off_tint(coarse, colour.unclipped(coloured, coarse.shape[:2])),
         signature=signature(lab),
-        text=text.text(luma),
+        text=text.text(luma if band is None else np.delete(luma, slice(*band), axis=0)),  # subtitles reject nothing
         subtitle_band=band and (int(band[0] * scale), min(rgb.shape[0], -int(-band[1] * scale // 1))),
     )

@@ -133,13 +133,14 @@ def declared_seconds(container: InputContainer, stream: VideoStream) -> float:
 
     The lesser of what the stream and the container say: sound may go on longer, and an edit list may cut. An AVI's
     number of frames is believed first, because FFmpeg shortens the duration of a file that was cut off. Containers
-    count from where sound begins, if that is earlier, and Matroska says when all ends, not how long it is.
+    count from where sound begins, if that is earlier, and Matroska and ASF say when all ends, not how long it is.
     """
     if container.format.name == "avi" and stream.frames and stream.average_rate:
         return float(stream.frames / stream.average_rate)
     durations = []
     if stream.duration is not None:
-        durations.append(float(stream.duration * time_base_of(stream)))
+        late_s = _film_start_s(container, stream) if container.format.name == "asf" else 0.0
+        durations.append(float(stream.duration * time_base_of(stream)) - late_s)
     if container.duration is not None:
         start_s = 0.0 if "matroska" in container.format.name else _file_start_s(container)
         durations.append(start_s + container.duration / 1_000_000 - _film_start_s(container, stream))

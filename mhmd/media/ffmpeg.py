@@ -196,7 +196,7 @@ class FfmpegDecoder(Decoder):
             raise FilmUnreadable(
                 f"{self._path}: ffmpeg was ended by signal {-status}",
                 wanted="a film that this ffmpeg decodes",
-                do="put another ffmpeg on PATH, or convert the film",
+                do="run it again; if it ends so again, put another ffmpeg on PATH, or convert the film",
             )
         if not self.frames:
             raise no_frame(self._path, *said.complaints[:1])

@@ -48,6 +48,9 @@ FIELDS_SHARE = 0.15
 """A film is interlaced when, of the frames that tell something, this share has fields that were taken one after the
 other, always the same one first. Video has 0.8 and more, telecined film 0.5, progressive film below 0.02."""
 
+PART_SHARE = 0.4
+"""A film of which only a part is interlaced is, too, when in any one run the share is this."""
+
 PULLDOWN_SHARE = 0.2, 0.65
 """Between these shares of a telecined film's frames are woven from two frames of film: two of five are."""
 
@@ -91,18 +94,21 @@ def scanning_of(
     """
     kinds: Counter[str] = Counter()
     orders: Counter[FieldOrder] = Counter()
+    part: FieldOrder | None = None
     for run in runs:
-        for before, frame, after in zip(run, run[1:], run[2:], strict=False):
-            kind, first = _kind(before, frame, after)
-            kinds[kind] += 1
-            if first:
-                orders[first] += 1
+        of_run = [_kind(*three) for three in zip(run, run[1:], run[2:], strict=False)]
+        kinds.update(kind for kind, _ in of_run)
+        telling = [first for kind, first in of_run if kind != "still"]
+        for each, count in Counter(first for first in telling if first).items():
+            orders[each] += count
+            if len(telling) >= MIN_FRAMES and count >= PART_SHARE * len(telling):
+                part = each
     told = kinds.total() - kinds["still"]
     if told < MIN_FRAMES:
         return Scanning("interlaced" if flagged else "progressive", order)
     order, earlier = orders.most_common(1)[0] if orders else (order, 0)
     if earlier < FIELDS_SHARE * told:
-        return Scanning("progressive", order)
+        return Scanning("interlaced", part) if part else Scanning("progressive", order)
     woven = kinds["woven"] / told
     pulldown = PULLDOWN_SHARE[0] < woven < PULLDOWN_SHARE[1] and kinds["between"] < kinds["woven"] / 2
     return Scanning("telecined" if pulldown and may_be_telecined(rate) else "interlaced", order)

@@ -81,6 +81,15 @@ def test_pictures_are_no_text_even_under_subtitles_and_signs(seed: int) -> None:
     assert text_of(written(picture, ("GROCERIES",), 80, 60, (255, 255, 255))) < 0.4
 
 
+@pytest.mark.parametrize("lines", [1, 2])
+@pytest.mark.parametrize(("level", "slope"), [(120, 60), (225, 0)])
+def test_subtitles_alone_make_no_text_of_a_plain_sky_or_snow(level: int, slope: int, lines: int) -> None:
+    picture = cv2.circle(ground(level, slope), (340, 200), 20, (180, 40, 40), -1, cv2.LINE_AA)
+    shown = measure(written(picture, WORDS[:lines], 30, 410, (255, 255, 255), 2))
+    assert shown.subtitle_band is not None
+    assert shown.text < LIMIT / 2
+
+
 def test_lights_in_the_night_are_no_text() -> None:
     night = ground(6)
     random = np.random.default_rng(1)

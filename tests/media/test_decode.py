@@ -176,7 +176,7 @@ def with_sound(path: Path, seconds: int, late_s: int) -> Path:
 
 @pytest.mark.parametrize("name", DECODERS)
 @pytest.mark.parametrize(("seconds", "late_s"), [(20, 0), (10, 3), (13, 3), (10, 6), (25, 6)])
-@pytest.mark.parametrize("suffix", [".mp4", ".mkv", ".flv", ".ts"])
+@pytest.mark.parametrize("suffix", [".mp4", ".mkv", ".flv", ".ts", ".wmv"])
 def test_sound_may_begin_before_the_picture_and_go_on_after_it(
     suffix: str, seconds: int, late_s: int, name: str, tmp_path: Path
 ) -> None:

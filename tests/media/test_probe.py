@@ -85,6 +85,17 @@ def test_scanning_is_seen_whatever_the_flags_say(
     assert (probe.scanning.scan, probe.scanning.order) == (scan, order)
 
 
+@pytest.mark.parametrize("top_first", [True, False])
+def test_a_part_that_is_interlaced_is_seen(top_first: bool, tmp_path: Path) -> None:
+    """At the film's end: of five runs that are looked at one lies in it, for the most part."""
+    pictures = moving_pictures(316)
+    mixed = [*pictures[:284], *interlaced_pictures(pictures[284:], top_first=top_first)]
+    rate = Fraction(25)
+    write_film(tmp_path / "film.mp4", mixed, evenly(len(mixed), rate), rate, Coding(options={"g": "15"}))
+    scanning = probe_film(tmp_path / "film.mp4").scanning
+    assert (scanning.scan, scanning.order) == ("interlaced", "tff" if top_first else "bff")
+
+
 def test_flags_are_believed_where_nothing_moves(tmp_path: Path) -> None:
     still = [moving_pictures(1)[0]] * 60
     for options, scan in ((SAYS_INTERLACED, "interlaced"), ({"g": "15"}, "progressive")):
