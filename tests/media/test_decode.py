@@ -156,7 +156,8 @@ def test_a_film_that_was_cut_off(suffix: str, tmp_path: Path) -> None:
 
 def with_sound(path: Path, seconds: int, late_s: int) -> Path:
     """A film of 10 s that begins so late, beside sound of so many seconds from 0 on."""
-    silent = make_film(path.with_suffix(".silent.mp4"), [60] * 4)
+    name, coding = (".silent.asf", Coding("wmv2")) if path.suffix == ".wmv" else (".silent.mp4", Coding())
+    silent = make_film(path.with_suffix(name), [60] * 4, coding=coding)
     with av.open(str(path), "w") as container, av.open(str(silent.path)) as film:
         video = container.add_stream_from_template(film.streams.video[0])
         sound = container.add_stream("aac", rate=8000)
