@@ -33,6 +33,9 @@ HD_WIDTH_PX, HD_HEIGHT_PX = 1280, 720
 HDR_TRANSFERS = {16: "smpte2084", 18: "arib_std_b67"}
 """PQ and HLG, by their numbers in H.273: shown as they are, such films look washed out."""
 
+JPEG_RANGE = 2
+"""FFmpeg's number of full range, which formats named yuvj have."""
+
 UNSPECIFIED = 2
 """H.273's number of a matrix, of primaries and of a transfer that nobody tells."""
 
@@ -68,27 +71,16 @@ class Colour:
     transfer: str = "unspecified"
 
 
+def tags_in(source: VideoFrame | VideoCodecContext) -> Tags:
+    """What a frame says; or of a stream, to be asked before anything is decoded, its container."""
+    return Tags(int(source.colorspace), int(source.color_range), int(source.color_primaries), int(source.color_trc))
+
+
 def tags_of(frame: VideoFrame) -> Tags:
-    """What a decoded frame says."""
-    from av.video.reformatter import ColorRange
-
-    by_format = ColorRange.JPEG if frame.format.name.startswith("yuvj") else ColorRange.UNSPECIFIED
-    return Tags(
-        int(frame.colorspace),
-        int(frame.color_range or by_format),
-        int(frame.color_primaries),
-        int(frame.color_trc),
-    )
-
-
-def tags_in(container: VideoCodecContext) -> Tags:
-    """What the container says of a stream; to be asked before anything is decoded."""
-    return Tags(
-        int(container.colorspace),
-        int(container.color_range),
-        int(container.color_primaries),
-        int(container.color_trc),
-    )
+    """What a decoded frame says, be it by its pixel format."""
+    tags = tags_in(frame)
+    by_format = not tags.range and frame.format.name.startswith("yuvj")
+    return replace(tags, range=JPEG_RANGE) if by_format else tags
 
 
 def guessed_matrix(frame: VideoFrame) -> str:

@@ -86,11 +86,8 @@ class FfmpegDecoder(Decoder):
     def __iter__(self) -> Iterator[Decoded]:
         """The frames; errors as of Decoder, and DependencyError when there is no such hardware."""
         with opened(self._path) as (container, stream):
-            declared_s, start, tick_s = (
-                declared_seconds(container, stream),
-                stream.start_time,
-                float(time_base_of(stream)),
-            )
+            start, tick_s = stream.start_time, float(time_base_of(stream))
+            declared_s = declared_seconds(container, stream)
             times = _Times(container, stream)
             self._below_0 = may_start_below_0(container)
             self._delay = held_back(stream)
@@ -209,13 +206,15 @@ class FfmpegDecoder(Decoder):
         none later for BT.601, and does not notice where full range ends; and tone-mapping fits what it was made for.
         """
         assert self._first is not None, "it is the colour of the first frame that others are to have"
+        if len({*told}) < 2:
+            return
         guess = guessed_matrix(self._first.frame)
         meant = {(MATRIX_NAMED.get(matrix, guess), range_ == "pc") for matrix, range_ in told}
         untold = [matrix not in MATRIX_NAMED for matrix, _ in told]
         mistaken = any(untold) and (len(meant) > 1 or (any(untold[1:]) and guess != "bt601"))
-        narrowed = told[:1] and told[0][1] == "pc" and any(range_ != "pc" for _, range_ in told)
+        narrowed = told[0][1] == "pc" and any(range_ != "pc" for _, range_ in told)
         mapped = any(each.name == "tonemap" for each in self._filters)
-        if len({*told}) > 1 and (mistaken or narrowed or mapped):
+        if mistaken or narrowed or mapped:
             names = " and later ".join(f"{matrix} ({range_})" for matrix, range_ in dict.fromkeys(told))
             raise FilmUnreadable(
                 f"{self._path}: its colours are coded as {names}",
