@@ -6,12 +6,9 @@ which keeps the container's time stamps to the tick. Nothing of it goes through 
 
 from __future__ import annotations
 
-import shutil
-import subprocess
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Sequence
 from fractions import Fraction
-from functools import cache
 from itertools import takewhile
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -33,6 +30,7 @@ from mhmd.media.container import (
 )
 from mhmd.media.decode import Decoded, Decoder, held_back
 from mhmd.media.filters import Filter
+from mhmd.media.program import CROPPING, find_ffmpeg, version_of
 
 if TYPE_CHECKING:
     from av.container import InputContainer
@@ -71,17 +69,10 @@ class FfmpegDecoder(Decoder):
         Raises DependencyError when no ffmpeg is found, or it lacks one of the filters.
         """
         super().__init__(path, max_damage, ",".join(map(str, filters)))
-        self._program = find_ffmpeg()
+        self._program = find_ffmpeg({each.name for each in filters})
         self._filters = filters
         self._hwaccel = hwaccel
         self._retimed = any(each.name == "decimate" for each in filters)
-        lacking = sorted({each.name for each in filters} - filters_in(self._program))
-        if lacking:
-            raise DependencyError(
-                f"{path} needs ffmpeg's {', '.join(lacking)}, which {self._program} lacks",
-                wanted="an ffmpeg with these filters",
-                do="install imageio-ffmpeg, or put such an ffmpeg on PATH",
-            )
 
     def __iter__(self) -> Iterator[Decoded]:
         """The frames; errors as of Decoder, and DependencyError when there is no such hardware."""
@@ -151,11 +142,13 @@ class FfmpegDecoder(Decoder):
         import ffmpeg
 
         time_base = time_base_of(stream)
-        hardware = {"hwaccel": self._hwaccel} if self._hwaccel else {}
+        own = {"hwaccel": self._hwaccel} if self._hwaccel else {}
+        if version_of(self._program) >= CROPPING:
+            own["apply_cropping"] = "codec"
         film = ffmpeg.input(
             url_of(self._path),
             **input_options(),
-            **hardware,
+            **own,
             threads=1,
             copyts=None,
             noautorotate=None,
@@ -221,28 +214,6 @@ class FfmpegDecoder(Decoder):
                 wanted="one way throughout",
                 do="cut it there into two films, or convert it",
             )
-
-
-def find_ffmpeg() -> str:
-    """The ffmpeg to run: on PATH, else that of imageio-ffmpeg. Raises DependencyError when there is none."""
-    on_path = shutil.which("ffmpeg")
-    if on_path:
-        return on_path
-    try:
-        from imageio_ffmpeg import get_ffmpeg_exe
-
-        return str(get_ffmpeg_exe())
-    except (ImportError, RuntimeError) as error:
-        raise DependencyError(
-            "no ffmpeg is found", wanted="ffmpeg on PATH, or imageio-ffmpeg", do="install one of them"
-        ) from error
-
-
-@cache
-def filters_in(program: str) -> frozenset[str]:
-    """The names of the filters that an ffmpeg has."""
-    listed = subprocess.run([program, "-hide_banner", "-filters"], capture_output=True, text=True, check=False).stdout
-    return frozenset(line.split()[1] for line in listed.splitlines() if "->" in line)
 
 
 class _Times:

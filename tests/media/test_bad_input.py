@@ -15,8 +15,8 @@ from mhmd.errors import FilmDamaged, FilmMissing, FilmUnreadable
 from mhmd.media.container import input_options, url_of
 from mhmd.media.decode import Decoder
 from mhmd.media.decoders import DECODERS, decoder_for
-from mhmd.media.ffmpeg import find_ffmpeg
 from mhmd.media.probe import probe_film
+from mhmd.media.program import find_ffmpeg
 from tests.films import Coding, Scene, evenly, make_film, scene_pictures, write_film
 
 

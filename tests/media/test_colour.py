@@ -12,10 +12,10 @@ from numpy.typing import NDArray
 
 from mhmd.errors import FilmUnreadable, ManifestError
 from mhmd.media.colour import WEIGHTS, Colour, colour_of
-from mhmd.media.ffmpeg import find_ffmpeg
 from mhmd.media.pictures import StoredPictures
 from mhmd.media.planes import planes_of
 from mhmd.media.probe import Crop, probe_film
+from mhmd.media.program import find_ffmpeg
 from mhmd.media.pyav import PyavDecoder
 from mhmd.media.rgb import ToRgb
 from tests.films import Coding, Picture, write_film

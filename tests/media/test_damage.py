@@ -16,8 +16,9 @@ from mhmd.errors import FilmDamaged
 from mhmd.media.complaints import Doubt, listening
 from mhmd.media.decode import Decoded, Decoder
 from mhmd.media.decoders import DECODERS, decoder_for
-from mhmd.media.ffmpeg import FfmpegDecoder, find_ffmpeg
+from mhmd.media.ffmpeg import FfmpegDecoder
 from mhmd.media.probe import probe_film
+from mhmd.media.program import find_ffmpeg
 from mhmd.media.pyav import PyavDecoder
 from tests.films import Coding, make_film
 

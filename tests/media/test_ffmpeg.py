@@ -1,6 +1,7 @@
 """The ffmpeg program as a decoder: the same frames as PyAV's, never combed, never washed out, never left behind."""
 
 import os
+import struct
 import subprocess
 import sys
 import time
@@ -19,9 +20,9 @@ from mhmd.media.child import Child
 from mhmd.media.colour import Colour
 from mhmd.media.decode import Decoded, Decoder
 from mhmd.media.decoders import decoder_for
-from mhmd.media.ffmpeg import FfmpegDecoder, find_ffmpeg
-from mhmd.media.filters import Filter
+from mhmd.media.ffmpeg import FfmpegDecoder
 from mhmd.media.probe import probe_film
+from mhmd.media.program import find_ffmpeg
 from mhmd.media.pyav import PyavDecoder
 from mhmd.media.rgb import ToRgb
 from tests.films import (
@@ -108,6 +109,28 @@ def test_frames_and_times_are_those_of_pyav(name: str, coding: Coding, vfr: bool
     ours, theirs = assert_alike(path)
     assert theirs.errors == 0
     assert vfr or abs(theirs.end_ticks - ours.end_ticks) <= 1
+
+
+def test_what_an_editor_would_show_no_more_of_is_not_cut_off(tmp_path: Path) -> None:
+    """QuickTime's clean aperture leaves out what tapes have beside the picture; FFmpeg of some versions obeys it."""
+    path = tmp_path / "film.mp4"
+    assert_alike(with_clean_aperture(make_film(path, [12], size=(192, 144)).path, 176, 128))
+    assert (probe_film(path).width, probe_film(path).height) == (192, 144)
+
+
+def with_clean_aperture(path: Path, width: int, height: int) -> Path:
+    """The MP4 with a box for it in its stream's description, and all boxes around it so much longer."""
+    box = struct.pack(">I4s8I", 40, b"clap", width, 1, height, 1, 0, 1, 0, 1)
+    data = bytearray(path.read_bytes())
+    boxes = (b"moov", b"trak", b"mdia", b"minf", b"stbl", b"stsd", b"avc1")
+    around = [data.rindex(name) - 4 for name in boxes]
+    end = around[-1] + int.from_bytes(data[around[-1] : around[-1] + 4], "big")
+    assert data.index(b"mdat") < around[0], "what is behind the box moves"
+    data[end:end] = box
+    for place in around:
+        data[place : place + 4] = (int.from_bytes(data[place : place + 4], "big") + len(box)).to_bytes(4, "big")
+    path.write_bytes(data)
+    return path
 
 
 def test_pictures_that_stand_are_no_damage(tmp_path: Path) -> None:
@@ -237,24 +260,6 @@ def test_hardware_that_is_not_there(tmp_path: Path) -> None:
     decoder = decoder_for(path, probe_film(path), max_damage=0, hwaccel="cuda")
     with pytest.raises(DependencyError, match=r"cuda: .*wanted a device"):
         list(decoder)
-
-
-def test_an_ffmpeg_without_the_filters(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    program = tmp_path / "ffmpeg"
-    program.write_text("#!/bin/sh\necho ' ... bwdif  V->V  Deinterlace the input image.'\n")
-    program.chmod(0o755)
-    monkeypatch.setenv("PATH", str(tmp_path))
-    FfmpegDecoder(tmp_path / "film.mp4", 0, [Filter("bwdif")])
-    with pytest.raises(DependencyError, match=r"film\.mp4 needs ffmpeg's zscale, which .*/ffmpeg lacks"):
-        FfmpegDecoder(tmp_path / "film.mp4", 0, [Filter("bwdif"), Filter("zscale")])
-
-
-def test_no_ffmpeg_at_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("PATH", str(tmp_path))
-    monkeypatch.setenv("IMAGEIO_FFMPEG_EXE", "")
-    monkeypatch.setitem(sys.modules, "imageio_ffmpeg", None)
-    with pytest.raises(DependencyError, match="no ffmpeg is found"):
-        FfmpegDecoder(tmp_path / "film.mp4", 0)
 
 
 def test_ffmpeg_ends_with_the_one_who_reads(tmp_path: Path) -> None:
