@@ -108,7 +108,7 @@ class Watchdog:
 
 
 class StageBug(RuntimeError):
-    """An unexpected exception in a child process; the text is its traceback."""
+    """Unexpected exceptions in child processes; the text is their tracebacks. Raised when all other units are done."""
 
 
 Executor = Callable[..., Iterator[Progress | Outcome]]
@@ -127,6 +127,7 @@ def processes(job: Job, units: Sequence[str], *, workers: int, watchdog: Watchdo
     messages: queue.Queue[tuple[_Child, dict[str, Any] | None]] = queue.Queue()  # Any: JSON
     count = min(workers, len(units))
     children = [_Child(job, messages, count, number) for number in range(count)]
+    bugs = list[str]()
     try:
         for child in children:
             child.give(waiting.popleft())
@@ -135,14 +136,18 @@ def processes(job: Job, units: Sequence[str], *, workers: int, watchdog: Watchdo
             if event is None:
                 continue
             child, told = event
-            yield told
-            if isinstance(told, Outcome):
+            if isinstance(told, StageBug):
+                bugs.append(str(told))
+            else:
+                yield told
+            if not isinstance(told, Progress):
                 child.unit = ""
                 if waiting:
                     child.give(waiting.popleft())
     finally:
         for child in children:
             child.kill()
+    _raise(bugs)
 
 
 def ray(job: Job, units: Sequence[str], *, workers: int, watchdog: Watchdog) -> Iterator[Progress | Outcome]:
@@ -165,12 +170,15 @@ def ray(job: Job, units: Sequence[str], *, workers: int, watchdog: Watchdog) -> 
     if job.wants_gpu and there.get("GPU"):
         task = task.options(num_gpus=1)  # Ray says which
     pending = [task.remote(job.to_json(), unit, asdict(watchdog)) for unit in units]
+    bugs = list[str]()
     while pending:
         done, pending = cluster.wait(pending, num_returns=1)
         status = cluster.get(done[0])
         if isinstance(status, str):
-            raise StageBug(status)
-        yield Outcome.from_json(status)
+            bugs.append(status)
+        else:
+            yield Outcome.from_json(status)
+    _raise(bugs)
 
 
 EXECUTORS: dict[str, Executor] = {"serial": serial, "processes": processes, "ray": ray}
@@ -186,10 +194,16 @@ def _in_ray(job: str, unit: str, watchdog: dict[str, Any]) -> dict[str, Any] | s
     raise AssertionError("a unit ended without an outcome")
 
 
+def _raise(bugs: Sequence[str]) -> None:
+    """Raise StageBug, if there are some."""
+    if bugs:
+        raise StageBug("\n".join(bugs))
+
+
 def _next_event(
     messages: queue.Queue[tuple[_Child, dict[str, Any] | None]], children: list[_Child], watchdog: Watchdog
-) -> tuple[_Child, Progress | Outcome] | None:
-    """What a child said, or what the watchdog did to it; None when there is nothing yet. Raises StageBug."""
+) -> tuple[_Child, Progress | Outcome | StageBug] | None:
+    """What a child said, or what the watchdog did to it; None when there is nothing yet."""
     for child in children:
         error = child.barked_at(watchdog)
         if error is not None:
@@ -204,7 +218,7 @@ def _next_event(
         return None
     child.heard_at = time.monotonic()
     if "traceback" in message:
-        raise StageBug(f"{message['unit']}: {message['traceback']}")
+        return child, StageBug(f"{message['unit']}: {message['traceback']}")
     if "done" in message:
         return child, Progress(message["unit"], message["done"], message["total"], message["stored"])
     return child, Outcome.from_json(message["outcome"])
@@ -292,7 +306,9 @@ class _Child:
         self._messages.put((self, None))
 
     def _memory_bytes(self) -> int:
+        """What it takes, and programs that it has started: ffmpeg."""
         try:
-            return int(psutil.Process(self.process.pid).memory_info().rss)
+            process = psutil.Process(self.process.pid)
+            return sum(int(each.memory_info().rss) for each in (process, *process.children(recursive=True)))
         except psutil.NoSuchProcess:
             return 0

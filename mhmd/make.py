@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import errno
 import importlib
 import os
 from collections.abc import Callable, Sequence
@@ -27,6 +28,10 @@ from mhmd.stage import CORPUS, AnyStage, Where
 if TYPE_CHECKING:
     from mhmd.config import Config
     from mhmd.storage import Storage
+
+
+NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+"""What the operating system says where nothing more can be written."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +88,7 @@ def make(
 
     `only` names the films, `limit` takes no more than so many of them (0 = all), the first by name. Expected failures
     are outcomes with a row in `errors/`; they stop nobody and are tried again next time. Raises MissingInput,
-    ManifestError, UsageError before anything runs; a bug in a stage is raised with the child's traceback.
+    ManifestError, UsageError before anything runs; a bug in a stage is raised with the child's traceback, at the end.
     """
     from mhmd.dataset.place import tidy
     from mhmd.storage import Storage
@@ -171,6 +176,14 @@ def make_unit(job: Job, unit: str, progress: StoredProgress) -> Outcome:
             sink.commit()
         else:
             sink.commit(digest, inputs.sources())
+    except OSError as error:
+        if error.errno not in NO_ROOM:
+            raise
+        raise StorageError(
+            f"{unit}: {error.strerror}",
+            wanted=f"room in {job.where.data} and for temporary files",
+            do="make room, or name other folders (TMPDIR), and run the same command again; what is done stays done",
+        ) from error
     finally:
         sink.discard()
     if isinstance(sink, DatasetSink):

@@ -9,9 +9,9 @@ import pytest
 from mhmd.execute import StageBug, Watchdog
 from mhmd.make import Made, make
 from mhmd.records import Failure, Frame
-from mhmd.stage import Where
+from mhmd.stage import AnyStage, Where
 from mhmd.storage import Stamp, Storage, schema_of
-from tests.fakes import bugs, dies, eats, hangs
+from tests.fakes import bugs, dies, eats, feeds, hangs
 from tests.fakes.common import NoKnobs
 
 
@@ -35,8 +35,9 @@ def test_a_unit_that_hangs_is_ended_and_the_others_go_on(workspace: Where, on: s
     assert fates(made) == {"a": "made", "bad": "Stalled", "c": "made"}
 
 
-def test_a_unit_that_eats_memory_is_ended_and_the_others_go_on(workspace: Where) -> None:
-    made = make(eats.STAGE, NoKnobs(), workspace, workers=2, watchdog=Watchdog(memory_bytes=400_000_000))
+@pytest.mark.parametrize("stage", [eats.STAGE, feeds.STAGE], ids=["itself", "its program"])
+def test_a_unit_that_eats_memory_is_ended_and_the_others_go_on(workspace: Where, stage: AnyStage) -> None:
+    made = make(stage, NoKnobs(), workspace, workers=2, watchdog=Watchdog(memory_bytes=400_000_000))
     assert fates(made) == {"a": "made", "bad": "TooMuchMemory", "c": "made"}
 
 
@@ -48,7 +49,10 @@ def test_a_unit_whose_process_dies_is_named_and_counted(workspace: Where) -> Non
         assert [(row["class"], row["attempt"]) for row in rows] == [("WorkerDied", attempt)]
 
 
-def test_a_bug_is_a_traceback(workspace: Where) -> None:
+@pytest.mark.parametrize("on", ["serial", "processes"])
+def test_a_bug_is_a_traceback_and_the_others_go_on(workspace: Where, on: str) -> None:
     with pytest.raises(StageBug, match=r"(?s)tests/fakes/bugs\.py.*ZeroDivisionError"):
-        make(bugs.STAGE, NoKnobs(), workspace, workers=2)
+        make(bugs.STAGE, NoKnobs(), workspace, workers=2, on=on)
     assert not Storage(workspace.data).exists(f"{Failure.TABLE}/fake/bad.parquet")
+    again = make(bugs.STAGE, NoKnobs(), workspace, only=["a", "c"])
+    assert fates(again) == {"a": "fresh", "c": "fresh"}

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from mhmd.media.bars import Bars
 from mhmd.media.colour import WEIGHTS, Colour, colour_in
+from mhmd.media.jpeg import MAX_SIDE_PX
 from mhmd.media.planes import bits_of, is_planar_yuv, planes_of
 from mhmd.media.probe import Crop, Probe
 from mhmd.media.rgb import ToRgb
@@ -50,8 +51,7 @@ class SmallPictures:
         self._to_rgb = ToRgb(probe.colour)
         self._to_bgr = to_bgr(probe.colour) if probe.colour.matrix in WEIGHTS else None
         shared = self.inside(_shared(probe.formats), math.ceil)
-        rows, columns = self._size[1] - shared.bottom, self._size[0] - shared.right
-        self.part = slice(shared.top, rows), slice(shared.left, columns)
+        self.part = _within(self._size[1], shared.top, shared.bottom), _within(self._size[0], shared.left, shared.right)
 
     def __call__(self, frame: VideoFrame) -> Picture:
         """The small picture of a frame."""
@@ -155,13 +155,18 @@ def to_bgr(colour: Colour) -> NDArray[np.float32]:
 
 
 def stored_size(crop: Crop, pixel_aspect: Fraction, short_side_px: int) -> tuple[int, int]:
-    """Width and height, px, of a stored picture before it is turned: the part with square pixels, never enlarged."""
+    """Width and height, px, of a stored picture before it is turned: the part with square pixels, never enlarged.
+
+    No side is longer than a JPEG's may be.
+    """
     width, height = Fraction(crop.w), Fraction(crop.h)
     if pixel_aspect > 1:
         height /= pixel_aspect
     else:
         width *= pixel_aspect
-    scale = min(Fraction(1), Fraction(short_side_px) / min(width, height)) if short_side_px else Fraction(1)
+    scale = min(Fraction(1), MAX_SIDE_PX / max(width, height))
+    if short_side_px:
+        scale = min(scale, short_side_px / min(width, height))
     return max(1, round(width * scale)), max(1, round(height * scale))
 
 
@@ -180,6 +185,11 @@ def _middles(lines: int, count: int) -> NDArray[np.intp]:
 
     middles: NDArray[np.intp] = np.rint((np.arange(count) + 0.5) * (lines / count) - 0.5).astype(np.intp)
     return middles
+
+
+def _within(length: int, before: int, after: int) -> slice:
+    """What is left of a side; all of it, where that is nothing: of very flat pictures a line or two are seen."""
+    return slice(before, length - after) if before + after < length else slice(0, length)
 
 
 def _shared(formats: tuple[Bars, ...]) -> Bars:
