@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 from collections.abc import Sequence
@@ -53,6 +54,9 @@ app = typer.Typer(
 )
 
 CORES = os.cpu_count() or 1
+
+INTERRUPTED = 130
+"""The status that Typer ends with after Ctrl-C, as shells have it."""
 
 app.callback()(spare_pandas)
 around.register(app)
@@ -246,6 +250,9 @@ def demo_command(
 
 def main() -> None:
     """The command `mhmd`."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")  # a terminal that has no × is shown a question mark
     try:
         app()
     except MhmdError as error:
@@ -254,8 +261,10 @@ def main() -> None:
     except OSError as error:  # a place that cannot be read or written
         typer.echo(f"error: {error.strerror or error}: {error.filename or ''}", err=True)
         sys.exit(1)
-    except KeyboardInterrupt:
-        sys.exit(130)
+    except SystemExit as end:
+        if end.code == INTERRUPTED:
+            typer.echo("interrupted; what is done stays done: the same command goes on from there", err=True)
+        raise
 
 
 def _exit(failed: bool) -> None:

@@ -43,7 +43,7 @@ def sheet(data: str, film_id: str, count: int) -> bytes:
         shown = [groups[name][position] for position in spread(len(groups[name]), count)]
         cells = [(f"{clock(time_s)}  {name}", ref) for _, time_s, ref in shown]
         sections.append(section(storage, heading_of(name, len(groups[name]), len(shown)), cells))
-    return stacked(sections)
+    return stacked(sections or [section(storage, "no frame is stored of it", [])])
 
 
 def spread(total: int, count: int) -> list[int]:

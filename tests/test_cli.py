@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -13,11 +14,13 @@ import pytest
 HEAVY = ("torch", "av", "cv2", "ray", "pandas", "pyarrow", "numpy")
 
 
-def mhmd(*words: str, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
+MHMD = str(Path(sys.executable).with_name("mhmd"))
+
+
+def mhmd(*words: str, cwd: Path | None = None, **environ: str) -> subprocess.CompletedProcess[str]:
     """Run `mhmd` and return what it said."""
-    command = [str(Path(sys.executable).with_name("mhmd")), *words]
-    wide = os.environ | {"COLUMNS": "200"}
-    return subprocess.run(command, capture_output=True, text=True, cwd=cwd, check=False, env=wide)
+    wide = os.environ | {"COLUMNS": "200"} | environ
+    return subprocess.run([MHMD, *words], capture_output=True, text=True, cwd=cwd, check=False, env=wide)
 
 
 def test_help_imports_nothing_heavy() -> None:
@@ -91,3 +94,22 @@ def test_a_wrong_call_is_told_in_one_line(tmp_path: Path, words: list[str], code
     assert message in done.stderr
     assert "Traceback" not in done.stderr
     assert not (tmp_path / "w").exists()
+
+
+def test_a_terminal_that_lacks_a_letter_is_shown_another(tmp_path: Path) -> None:
+    (tmp_path / "films.csv").write_text("film_id,title,path\nfilm,Film,käse×.mp4\n")
+    words = ("extract", "--films", "films.csv", "--data", "w")
+    done = mhmd(*words, cwd=tmp_path, PYTHONIOENCODING="ascii")
+    assert (done.returncode, "k?se?.mp4" in done.stdout, "Traceback" in done.stderr) == (1, True, False)
+
+
+def test_a_run_that_is_interrupted_says_how_to_go_on(tmp_path: Path) -> None:
+    recipe = tmp_path / "recipe.toml"
+    os.mkfifo(recipe)
+    code = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); from mhmd.cli import main; main()"
+    command = [sys.executable, "-c", code, "screen", str(recipe), "--data", str(tmp_path / "w")]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process, recipe.open("w"):  # it is being read
+        process.send_signal(signal.SIGINT)
+        said = process.communicate()[1]
+    assert process.returncode == 130
+    assert said.startswith("interrupted; what is done stays done")

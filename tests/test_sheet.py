@@ -48,6 +48,11 @@ def workspace(data: Path, films: dict[str, list[str | None]], sources: dict[str,
     return str(data)
 
 
+def test_a_film_without_frames_has_a_sheet_that_says_so(tmp_path: Path) -> None:
+    picture = decode_jpeg(sheet(workspace(tmp_path, {"alpha": []}), "alpha", 2))
+    assert (picture < 128).any()
+
+
 def test_kept_frames_come_first_and_each_reason_has_its_group(tmp_path: Path) -> None:
     data = workspace(tmp_path, {"alpha": [None, "text", None, "black", None]})
     picture = decode_jpeg(sheet(data, "alpha", 2)).astype(int)

@@ -23,6 +23,9 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 YEARS = (1870, 2100)
+LONGEST_ID = 200
+"""Names of files are made of it, which have 255 bytes at most."""
+
 _URL = re.compile("[a-z][a-z0-9+.-]*://", re.IGNORECASE)
 
 
@@ -53,11 +56,11 @@ def check_films(path: str | Path) -> Checked:
     table = checked.table
     if not table.num_rows:
         raise ManifestError(f"{path} has no rows", wanted="a row a film", do="add film_id, title and path of each film")
-    malformed = ~mask(pc.match_substring_regex(table["film_id"], "^[a-z0-9_-]+$"))
+    malformed = ~mask(pc.match_substring_regex(table["film_id"], f"^[a-z0-9_-]{{1,{LONGEST_ID}}}$"))
     hashed = pc.utf8_lower(table["sha256"])
     old, new = YEARS
     found = [
-        *flag(table, "film_id", malformed, lambda v: f"{v!r} is not of [a-z0-9_-]"),
+        *flag(table, "film_id", malformed, lambda v: f"{v!r} is not of [a-z0-9_-], {LONGEST_ID} at most"),
         *_repeats(table, "film_id"),
         *_unknown(table, "split", SPLITS),
         *_unknown(table, "color_matrix", MATRICES),

@@ -55,17 +55,18 @@ def test_year_and_hash_of_films(tmp_path: Path) -> None:
 def test_everything_wrong_with_films_is_told_at_once(tmp_path: Path) -> None:
     path = written(
         tmp_path,
-        film_id=["a", "a", "B c", "d"],
-        title=["A", "A", "B", "D"],
-        path=["1", "2", "3", "4"],
-        split=[None, "training", "val", None],
-        color_matrix=[None, None, None, "bt707"],
+        film_id=["a", "a", "B c", "d", "e" * 201, "f" * 200],
+        title=["A", "A", "B", "D", "E", "F"],
+        path=["1", "2", "3", "4", "5", "6"],
+        split=[None, "training", "val", None, None, None],
+        color_matrix=[None, None, None, "bt707", None, None],
     )
     assert refusal(path).split("; ") == [
         "row 3, film_id: 'a' stands in a row above, too",
         "row 3, split: 'training' is none of train, val, test",
-        "row 4, film_id: 'B c' is not of [a-z0-9_-]",
+        "row 4, film_id: 'B c' is not of [a-z0-9_-], 200 at most",
         f"row 5, color_matrix: 'bt707' is none of {', '.join(MATRICES)}",
+        f"row 6, film_id: '{'e' * 201}' is not of [a-z0-9_-], 200 at most",
     ]
 
 
