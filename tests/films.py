@@ -45,9 +45,9 @@ class Scene:
 
 @dataclass(frozen=True)
 class Coding:
-    """How pictures become a file. `tagged` says whether the stream names its matrix, its range and its `transfer`.
+    """How pictures become a file. `tagged` says whether the stream names its matrix, its range and the last two.
 
-    The latter, a number of H.273, is a tag alone: pictures are coded as they are.
+    These, `transfer` and `primaries`, numbers of H.273, are tags alone: pictures are coded as they are.
     """
 
     codec: str = "libx264"
@@ -56,6 +56,7 @@ class Coding:
     full_range: bool = False
     tagged: bool = False
     transfer: int = 2
+    primaries: int = 2
     options: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -167,6 +168,7 @@ def write_film(
                     stream.codec_context.colorspace = MATRIX_TAG[coding.matrix]
                     stream.codec_context.color_range = 2 if coding.full_range else 1
                     stream.codec_context.color_trc = coding.transfer
+                    stream.codec_context.color_primaries = coding.primaries
             frame = scaler.reformat(
                 av.VideoFrame.from_ndarray(np.ascontiguousarray(picture), "rgb24"),
                 format=coding.pixel_format,

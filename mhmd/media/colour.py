@@ -33,6 +33,9 @@ HD_WIDTH_PX, HD_HEIGHT_PX = 1280, 720
 HDR_TRANSFERS = {16: "smpte2084", 18: "arib_std_b67"}
 """PQ and HLG, by their numbers in H.273: shown as they are, such films look washed out."""
 
+WIDE_PRIMARIES = {9: "bt2020", 11: "smpte431", 12: "smpte432"}
+"""BT.2020 and P3, by their numbers in H.273: shown as they are, their colours look washed out, too."""
+
 JPEG_RANGE = 2
 """FFmpeg's number of full range, which formats named yuvj have."""
 

@@ -10,7 +10,7 @@ from shlex import quote
 from typing import TYPE_CHECKING, ClassVar
 
 from mhmd.errors import FilmDamaged, FilmUnreadable
-from mhmd.media.colour import HDR_TRANSFERS
+from mhmd.media.colour import HDR_TRANSFERS, WIDE_PRIMARIES
 from mhmd.media.container import outlasted
 
 if TYPE_CHECKING:
@@ -151,10 +151,10 @@ class Decoder(ABC):
 
     def _check_light(self, frame: VideoFrame) -> None:
         assert self._first is not None, "it is the light of the first frame that others are to have"
-        if (frame.color_trc in HDR_TRANSFERS) != (self._first.frame.color_trc in HDR_TRANSFERS):
+        if _is_ordinary(frame) != _is_ordinary(self._first.frame):
             raise FilmUnreadable(
-                f"{self._path}: from frame {self.frames} on it is HDR, or is no longer",
-                wanted="light of one kind throughout",
+                f"{self._path}: from frame {self.frames} on it is HDR or of wide colours, or is no longer",
+                wanted="light and colours of one kind throughout",
                 do="cut it there into two films, or convert it",
             )
 
@@ -185,6 +185,10 @@ class Decoder(ABC):
                 wanted=f"at most {self._max_damage:.0%} of it lost",
                 do="get a sound copy, or raise max_damage",
             )
+
+
+def _is_ordinary(frame: VideoFrame) -> bool:
+    return frame.color_trc not in HDR_TRANSFERS and frame.color_primaries not in WIDE_PRIMARIES
 
 
 def held_back(stream: VideoStream) -> int:

@@ -206,7 +206,7 @@ class FfmpegDecoder(Decoder):
         untold = [matrix not in MATRIX_NAMED for matrix, _ in told]
         mistaken = any(untold) and (len(meant) > 1 or (any(untold[1:]) and guess != "bt601"))
         narrowed = told[0][1] == "pc" and any(range_ != "pc" for _, range_ in told)
-        mapped = any(each.name == "tonemap" for each in self._filters)
+        mapped = any(each.name == "zscale" for each in self._filters)
         if mistaken or narrowed or mapped:
             names = " and later ".join(f"{matrix} ({range_})" for matrix, range_ in dict.fromkeys(told))
             raise FilmUnreadable(

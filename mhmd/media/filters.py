@@ -15,7 +15,7 @@ PEAK = 1000 / WHITE_NITS
 
 ZSCALE_MATRIX = {"bt601": "170m", "bt709": "709", "bt2020": "2020_ncl", "smpte240m": "240m", "rgb": "gbr"}
 ZSCALE_TRANSFER = {"smpte2084": "smpte2084", "arib_std_b67": "arib-std-b67"}
-ZSCALE_PRIMARIES = {"bt709": "709", "smpte432": "smpte432"}
+ZSCALE_PRIMARIES = {"bt709": "709", "smpte431": "smpte431", "smpte432": "smpte432"}
 """Others than these, unspecified ones too, are taken for BT.2020's, to which HDR belongs."""
 
 
@@ -32,9 +32,18 @@ class Filter:
         return f"{self.name}={options}" if options else self.name
 
 
+_WHOLE = [Filter("format", {"pix_fmts": "yuv444p16le"})]
+"""Of odd sizes with halved chroma zscale would cut the last line off."""
+
+
 def filters_of(probe: Probe) -> list[Filter]:
-    """What a film's frames have to go through; nothing for a progressive film of ordinary light."""
-    return [*_to_progressive(probe.scanning), *(_to_ordinary_light(probe) if probe.hdr else [])]
+    """What a film's frames have to go through; nothing for a progressive film of ordinary light and colours."""
+    shown = _to_ordinary_light(probe) if probe.hdr else _to_ordinary_colours(probe) if probe.wide else []
+    return [
+        *_to_progressive(probe.scanning),
+        *(_WHOLE if shown and (probe.width % 2 or probe.height % 2) else []),
+        *shown,
+    ]
 
 
 def _to_progressive(scanning: Scanning) -> list[Filter]:
@@ -54,9 +63,7 @@ def _to_ordinary_light(probe: Probe) -> list[Filter]:
     """Linear light in which 1 is white, BT.709's primaries, highlights compressed (mobius leaves what is below .3)."""
     coded = probe.coded
     primaries = ZSCALE_PRIMARIES.get(coded.primaries, "2020")
-    odd = probe.width % 2 or probe.height % 2
     return [
-        *([Filter("format", {"pix_fmts": "yuv444p16le"})] if odd else []),  # zscale would cut the last line off
         Filter(
             "zscale",
             {
@@ -75,4 +82,26 @@ def _to_ordinary_light(probe: Probe) -> list[Filter]:
         Filter("tonemap", {"tonemap": "mobius", "desat": "0", "peak": f"{PEAK:.3f}"}),
         Filter("zscale", {"matrix": "709", "range": "limited", "transfer": "709"}),
         Filter("format", {"pix_fmts": "yuv444p"}),
+    ]
+
+
+def _to_ordinary_colours(probe: Probe) -> list[Filter]:
+    """BT.709's primaries; what lies beyond them ends at them. Grays stay as they are."""
+    coded = probe.coded
+    transfer = "iec61966-2-1" if coded.transfer == "iec61966_2_1" else "709"
+    return [
+        Filter(
+            "zscale",
+            {
+                "matrixin": ZSCALE_MATRIX[coded.matrix],
+                "rangein": coded.range,
+                "transferin": transfer,
+                "primariesin": ZSCALE_PRIMARIES.get(coded.primaries, "2020"),
+                "primaries": "709",
+                "transfer": transfer,
+                "matrix": "709",
+                "range": "limited",
+            },
+        ),
+        Filter("format", {"pix_fmts": "yuv444p10le"}),
     ]

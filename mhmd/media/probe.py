@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from mhmd.errors import FilmUnreadable
 from mhmd.media.bars import Bars, formats_of
 from mhmd.media.black import black_of
-from mhmd.media.colour import HDR_TRANSFERS, Colour, Tags, colour_of, tags_in, tags_of
+from mhmd.media.colour import HDR_TRANSFERS, WIDE_PRIMARIES, Colour, Tags, colour_of, tags_in, tags_of
 from mhmd.media.container import declared_seconds, no_frame, opened, packets_of, time_base_of
 from mhmd.media.glance import Glance
 from mhmd.media.interlace import FieldOrder, Scan, Scanning, may_be_telecined, scanning_of, thinned
@@ -47,9 +47,9 @@ class Probe:
     `time_base` is the length of a tick, s. `rate` is None when the container does not tell. `frames` is an
     estimate, for progress alone, at least 1. Bars of its `formats` are black up to the luma `black`. `tags` are
     those of the first frame. `coded` is the colour in which the film is coded, `colour` that in which a decoder
-    gives its frames: the same, but for HDR films, which are tone-mapped. `pixel_aspect` is a pixel's width by its
-    height. As shown, frames have left and right exchanged if `mirrored`, and are then turned clockwise by
-    `rotation_deg`, of 0, 90, 180 and 270.
+    gives its frames: the same, but for HDR films, which are tone-mapped, and for wide colours. `pixel_aspect` is a
+    pixel's width by its height. As shown, frames have left and right exchanged if `mirrored`, and are then turned
+    clockwise by `rotation_deg`, of 0, 90, 180 and 270.
     """
 
     codec: str
@@ -80,9 +80,14 @@ class Probe:
         return self.coded.transfer in HDR_TRANSFERS.values()
 
     @property
+    def wide(self) -> bool:
+        """Whether its colours, in ordinary light, are coded by primaries beyond those of an ordinary screen."""
+        return not self.hdr and self.coded.primaries in WIDE_PRIMARIES.values()
+
+    @property
     def colour(self) -> Colour:
         """The colour in which frames come from a decoder."""
-        return replace(self.coded, matrix="bt709", range="limited") if self.hdr else self.coded
+        return replace(self.coded, matrix="bt709", range="limited") if self.hdr or self.wide else self.coded
 
     def crop(self, bars: Bars) -> Crop:
         """What lies inside bars."""

@@ -12,13 +12,14 @@ from numpy.typing import NDArray
 
 from mhmd.errors import FilmUnreadable, ManifestError
 from mhmd.media.colour import WEIGHTS, Colour, colour_of
+from mhmd.media.decoders import decoder_for
 from mhmd.media.pictures import StoredPictures
 from mhmd.media.planes import planes_of
 from mhmd.media.probe import Crop, probe_film
 from mhmd.media.program import find_ffmpeg
 from mhmd.media.pyav import PyavDecoder
 from mhmd.media.rgb import ToRgb
-from tests.films import Coding, Picture, write_film
+from tests.films import Coding, Picture, evenly, write_film
 
 SD, HD = (384, 288), (1280, 720)
 
@@ -143,6 +144,41 @@ def test_hdr_that_the_container_alone_tells(tmp_path: Path) -> None:
     arguments = ["-loglevel", "error", "-i", "untagged.mkv", "-c", "copy", *tags, "film.mkv"]
     subprocess.run([find_ffmpeg(), *arguments], cwd=tmp_path, check=True)
     assert probe_film(tmp_path / "film.mkv").hdr
+
+
+IN_PRIMARIES = {
+    9: [[0.6274, 0.3293, 0.0433], [0.0691, 0.9195, 0.0114], [0.0164, 0.0880, 0.8956]],
+    12: [[0.8225, 0.1774, 0.0000], [0.0332, 0.9669, 0.0000], [0.0171, 0.0724, 0.9108]],
+}
+"""Linear light of BT.709's primaries in those of BT.2020, and in P3's with white D65; a row for each of these."""
+
+
+@pytest.mark.parametrize("primaries", IN_PRIMARIES)
+@pytest.mark.parametrize(
+    ("codec", "form", "size"),
+    [
+        ("libx264", "yuv420p", SD),
+        ("libx264", "yuv420p10le", HD),
+        ("ffv1", "yuv420p", (383, 287)),
+        ("ffv1", "bgr0", SD),
+    ],
+)
+def test_wide_colours_are_shown_as_an_ordinary_screen_does(
+    codec: str, form: str, size: tuple[int, int], primaries: int, tmp_path: Path
+) -> None:
+    light = (chart(size) / 255) ** 2.4 @ np.transpose(IN_PRIMARIES[primaries])
+    coded = (light.clip(0, 1) ** (1 / 2.4) * 255).round().astype(np.uint8)
+    coding = Coding(codec, form, "bt709" if form == "bgr0" else "bt2020", tagged=True, transfer=1, primaries=primaries)
+    path = tmp_path / "film.mkv"
+    write_film(path, [coded] * 24, evenly(24, Fraction(24)), coding=coding)
+    probe = probe_film(path)
+    decoder = decoder_for(path, probe, max_damage=0)
+    frame = next(iter(decoder)).frame
+    lightness, ab = error(ToRgb(probe.colour).picture(frame), chart(size))
+    assert (frame.width, frame.height) == size
+    assert ab < CODEC_ERROR
+    assert lightness < 0.4
+    assert error(decoded(path, probe.coded), chart(size))[1] > 2 * CODEC_ERROR
 
 
 def test_the_measure_tells_a_wrong_matrix_and_a_wrong_range(tmp_path: Path) -> None:
