@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     import numpy as np
@@ -48,17 +49,26 @@ def measure(rgb: NDArray[np.uint8]) -> Measures:
     coloured = shrink(reduced, COLOUR_SHORT_SIDE_PX, roughly=True)
     lab = colour.lab_of(coloured)
     coarse = colour.coarse(lab)
+    free = colour.unclipped(coloured, coarse.shape[:2])
     band = subtitles.band(luma)
     scale = rgb.shape[0] / luma.shape[0]
+
+    def beside_subtitles(picture: NDArray[Any]) -> NDArray[Any]:  # Any: levels of some kind
+        """The picture H×W, or H×W×3, without the rows of subtitles: these reject nothing, and are no colour of it."""
+        if band is None:
+            return picture
+        rows = len(picture) / len(luma)
+        return np.delete(picture, slice(math.floor(band[0] * rows), math.ceil(band[1] * rows)), axis=0)
+
     return Measures(
         sharpness=sharpness(luma),
         luma_mean=mean,
         luma_std=std,
-        colorfulness=colour.colorfulness(reduced),
-        chroma_mean=colour.chroma_mean(lab),
-        chroma_p95=colour.chroma_p95(coarse),
-        off_tint=colour.off_tint(coarse, colour.unclipped(coloured, coarse.shape[:2])),
+        colorfulness=colour.colorfulness(beside_subtitles(reduced)),
+        chroma_mean=colour.chroma_mean(beside_subtitles(lab)),
+        chroma_p95=colour.chroma_p95(beside_subtitles(coarse)),
+        off_tint=colour.off_tint(beside_subtitles(coarse), beside_subtitles(free)),
         signature=signature(lab),
-        text=text.text(luma if band is None else np.delete(luma, slice(*band), axis=0)),  # subtitles reject nothing
+        text=text.text(beside_subtitles(luma)),
         subtitle_band=band and (int(band[0] * scale), min(rgb.shape[0], -int(-band[1] * scale // 1))),
     )

@@ -90,6 +90,20 @@ def test_subtitles_alone_make_no_text_of_a_plain_sky_or_snow(level: int, slope: 
     assert shown.text < LIMIT / 2
 
 
+@pytest.mark.parametrize("colour", [(255, 255, 255), (250, 230, 60)])
+@pytest.mark.parametrize("tint", [(255, 255, 255), (255, 190, 90), (120, 160, 255)])
+@pytest.mark.parametrize("lines", [1, 2])
+def test_subtitles_are_no_colour_of_a_gray_or_tinted_picture(lines: int, tint: Colour, colour: Colour) -> None:
+    gray = cv2.cvtColor(scene(5), cv2.COLOR_RGB2GRAY)[..., None]
+    picture = (gray * (np.array(tint) / 255)).astype(np.uint8)
+    plain, shown = (measure(each) for each in (picture, written(picture, WORDS[:lines], 30, 410, colour, 2)))
+    assert shown.subtitle_band is not None
+    assert shown.off_tint < 1.3
+    assert shown.chroma_p95 == pytest.approx(plain.chroma_p95, abs=1)
+    assert shown.colorfulness == pytest.approx(plain.colorfulness, rel=0.1, abs=0.5)
+    assert shown.chroma_mean == pytest.approx(plain.chroma_mean, rel=0.1, abs=0.5)
+
+
 def test_lights_in_the_night_are_no_text() -> None:
     night = ground(6)
     random = np.random.default_rng(1)
