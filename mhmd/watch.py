@@ -21,6 +21,9 @@ BLEND_RATE = 25
 MAX_STEP = 5
 """Of so many frames one enters at the least: what containers say of their rate may be senseless."""
 
+WEAVE, WEAVE_OF_BAR = 0.008, 0.25
+"""Picture that weaves into a bar does so by no more than this share of the film's side, and of the bar."""
+
 BARS_EVERY = 4
 """Of so many frames one is looked at for what it shows in the bars."""
 
@@ -45,7 +48,12 @@ class Watch:
         self.small = small = SmallPictures(probe)
         self._part = small.part
         self._none, self._main, self._black = Bars(), probe.formats[0], probe.black
-        self._formats = {bars: small.inside(_narrower(bars)) for bars in probe.formats if bars != Bars()}
+        size = probe.width, probe.height
+        self._formats = {
+            bars: (small.inside(_narrower(bars)), small.inside(_out_of_reach(bars, size)))
+            for bars in probe.formats
+            if bars != Bars()
+        }
         self._lit = {bars: bytearray() for bars in self._formats}
         self._edged = {bars: bytearray() for bars in self._formats}
 
@@ -87,16 +95,27 @@ class Watch:
         from mhmd.media.opencv import cv2
 
         luma = cv2.cvtColor(whole, cv2.COLOR_BGR2GRAY).astype("uint8", copy=False)
-        for bars, small in self._formats.items():
+        for bars, (narrower, dark) in self._formats.items():
             lit, edged = self._lit[bars], self._edged[bars]
             looked = len(lit) % BARS_EVERY == 0
-            lit.append(is_lit(luma, small, self._black) if looked else lit[-1])
-            edged.append((bars != self._main and ends_at(luma, small)) if looked else edged[-1])
+            lit.append(is_lit(luma, dark, self._black) if looked else lit[-1])
+            edged.append((bars != self._main and ends_at(luma, narrower)) if looked else edged[-1])
         return sharpness(luma[self._part])
 
 
 def _narrower(bars: Bars) -> Bars:
-    """What of bars is no picture for sure: they are made even, and may have taken a line of it at each side."""
+    """What of bars is no picture: they are made even, and may have taken a line of it at each side."""
     from mhmd.media.bars import Bars
 
     return Bars(*(max(0, side - 1) for side in (bars.left, bars.top, bars.right, bars.bottom)))
+
+
+def _out_of_reach(bars: Bars, size: tuple[int, int]) -> Bars:
+    """What of bars is black in a film of this width and height even where its picture weaves in the gate."""
+    from mhmd.media.bars import Bars
+
+    def dark(side: int, length: int) -> int:
+        return max(0, side - max(1, round(min(WEAVE_OF_BAR * side, WEAVE * length))))
+
+    width, height = size
+    return Bars(dark(bars.left, width), dark(bars.top, height), dark(bars.right, width), dark(bars.bottom, height))

@@ -64,6 +64,26 @@ def test_thin_bars_are_cut_off(width: int, across: int, tmp_path: Path) -> None:
     assert set(frames.crop_w) == {width - 2 * even}
 
 
+@pytest.mark.parametrize(("down", "up", "sigma_px"), [(5, 6, 0.5), (12, 14, 2.0)])
+def test_bars_stay_bars_where_the_picture_weaves_in_the_gate(
+    down: int, up: int, sigma_px: float, tmp_path: Path
+) -> None:
+    random = np.random.default_rng(4)
+    pictures = [
+        cv2.warpAffine(
+            cv2.copyMakeBorder(np.maximum(picture, 140), down, up, 58, 58, cv2.BORDER_CONSTANT),
+            np.array([[1, 0, random.normal(0, sigma_px)], [0, 1, random.normal(0, sigma_px)]]),
+            (640, 360),
+        )
+        for place in range(4)
+        for picture in scene_pictures(Scene(48), place, (524, 360 - down - up))
+    ]
+    write_film(tmp_path / "film.mp4", pictures, [Fraction(k, 24) for k in range(len(pictures) + 1)])
+    frames = extract(tmp_path / "film.mp4", OFTEN).rows(Frame)
+    assert frames.crop_w.between(514, 524).all()
+    assert frames.crop_h.between(360 - down - up - 10, 360 - down - up).all()
+
+
 def test_a_format_of_too_few_frames_to_vote_loses_nothing(tmp_path: Path) -> None:
     path = film_of_formats(tmp_path / "film.mp4", [(240, WIDE), (240, WIDE), (24, NONE)])
     frames = extract(path, OFTEN).rows(Frame)
