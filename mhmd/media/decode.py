@@ -24,6 +24,10 @@ JOINT_S = 1.0
 """Where times go back by more than this, s, the clock of another recording begins."""
 
 
+MOST_STRANGE = 8
+"""Frames of another size, one after the other, that a damaged header may give; more are of another recording."""
+
+
 @dataclass(frozen=True, slots=True)
 class Decoded:
     """One decoded frame.
@@ -72,6 +76,7 @@ class Decoder(ABC):
         self._complaint = ""
         self._back = 0
         self._joint = ""
+        self._strange = 0
         self._first: Decoded | None = None
         self._last: Decoded | None = None
 
@@ -125,19 +130,28 @@ class Decoder(ABC):
         first, last = self._first, self._last
         if first is None and (pts is None or (pts < 0 and not self._below_0)):
             return None
-        damaged = corrupt or pts is None or (last is not None and pts <= last.pts)
+        strange = first is not None and self._is_strange(frame.width, frame.height)
+        damaged = corrupt or strange or pts is None or (last is not None and pts <= last.pts)
         self._settle(key_frame=key_frame, damaged=damaged)
         if damaged or pts is None:
             return None
         decoded = Decoded(self.frames, pts, pts - first.pts if first else 0, frame, self._suspect)
         self._first = first or decoded
-        self._check_size(frame.width, frame.height)
         self._check_light(frame)
         self.end_ticks = decoded.ticks + (length or (decoded.ticks - last.ticks if last else 1))
         self.frames += 1
         self.suspects += self._suspect
         self._last = decoded
         return decoded
+
+    def _is_strange(self, width: int, height: int) -> bool:
+        """Whether a frame has another size than the first: damage, unless that goes on."""
+        assert self._first is not None, "it is the size of the first frame that others are to have"
+        strange = (width, height) != (self._first.frame.width, self._first.frame.height)
+        self._strange = self._strange + 1 if strange else 0
+        if self._strange > MOST_STRANGE:
+            self._check_size(width, height)
+        return strange
 
     def _check_size(self, width: int, height: int) -> None:
         assert self._first is not None, "it is the size of the first frame that others are to have"

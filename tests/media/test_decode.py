@@ -233,6 +233,17 @@ def test_frames_that_change_their_size(tmp_path: Path) -> None:
         list(PyavDecoder(tmp_path / "film.ts", 1))
 
 
+def test_a_damaged_header_is_no_other_size(tmp_path: Path) -> None:
+    path = make_film(tmp_path / "film.mkv", [24], coding=Coding("mjpeg", "yuvj420p", full_range=True)).path
+    content = bytearray(path.read_bytes())
+    place = content.index(b"\xff\xc0", len(content) // 2)  # where a JPEG tells its size
+    content[place + 6] ^= 0x10
+    path.write_bytes(content)
+    decoder = PyavDecoder(path, 0.2)
+    assert len({(each.frame.width, each.frame.height) for each in decoder}) == 1
+    assert (decoder.frames, decoder.errors) == (23, 1)
+
+
 def test_nothing_that_can_be_decoded(tmp_path: Path) -> None:
     path = make_film(tmp_path / "film.mkv", [24], coding=Coding(codec="ffv1")).path
     content = path.read_bytes()
