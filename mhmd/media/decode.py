@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, ClassVar
 from mhmd.errors import FilmDamaged, FilmUnreadable
 from mhmd.media.colour import HDR_TRANSFERS, WIDE_PRIMARIES
 from mhmd.media.container import outlasted
+from mhmd.media.holes import missing_s
 
 if TYPE_CHECKING:
     from av import VideoFrame
@@ -26,6 +27,10 @@ JOINT_S = 1.0
 
 MOST_STRANGE = 8
 """Frames of another size, one after the other, that a damaged header may give; more are of another recording."""
+
+
+MANY_LENGTHS = 5
+"""A frame that comes so many times as late as it should may be behind a hole."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +82,8 @@ class Decoder(ABC):
         self._back = 0
         self._joint = ""
         self._strange = 0
+        self._length = 0
+        self._gaps: list[tuple[int, int]] = []
         self._first: Decoded | None = None
         self._last: Decoded | None = None
 
@@ -138,6 +145,9 @@ class Decoder(ABC):
         decoded = Decoded(self.frames, pts, pts - first.pts if first else 0, frame, self._suspect)
         self._first = first or decoded
         self._check_light(frame)
+        if last and pts - last.pts >= MANY_LENGTHS * self._length > 0:
+            self._gaps.append((last.pts, pts))
+        self._length = length or (pts - last.pts if last else 0)
         self.end_ticks = decoded.ticks + (length or (decoded.ticks - last.ticks if last else 1))
         self.frames += 1
         self.suspects += self._suspect
@@ -185,6 +195,10 @@ class Decoder(ABC):
         if declared_s - lasts_s > SHORT_S and not outlasted(self._path, declared_s - SHORT_S):
             lost = max(lost, 1 - lasts_s / declared_s)
             found.append(f"it ends after {lasts_s:.1f} of {declared_s:.1f} s")
+        lacking_s = missing_s(self._path, self._gaps) if self._gaps else 0.0
+        if lacking_s:
+            lost = max(lost, lacking_s / max(lasts_s, lacking_s))
+            found.append(f"{lacking_s:.1f} of {lasts_s:.1f} s are missing in between")
         self.damage = "; ".join(found)
         if lost > self._max_damage and self._joint and 2 * self._back > self.errors:
             name, mended = quote(self._path.name), quote(f"{self._path.stem}.mkv")
