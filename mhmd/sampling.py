@@ -9,6 +9,7 @@ into that many equal windows instead.
 
 from __future__ import annotations
 
+import sys
 from collections import deque
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -64,14 +65,18 @@ class Sampler:
     bounded by how far the detector is behind, the guard and the interval, whatever the film's length.
     """
 
-    def __init__(self, detector: Detector, grid: Grid, delay_frames: int) -> None:
-        """`delay_frames` are waited in any case: what else is to be known of a pick comes that much later."""
+    def __init__(self, detector: Detector, grid: Grid, delay_frames: int, most: int = sys.maxsize) -> None:
+        """`delay_frames` are waited in any case: what else is to be known of a pick comes that much later.
+
+        No more than `most` candidates wait, 2 at least: of the two nearest to each other the less sharp one goes.
+        """
         self.transitions: list[Transition] = []
         self.boundaries = {0: 0}
         self._detector = detector
         self._grid = grid
         self._guard = grid.guard_ticks
         self._delay = delay_frames
+        self._most = most
         self._ticks: deque[tuple[int, int]] = deque()
         self._candidates: deque[Candidate] = deque()
         self._windows = Windows(grid, grid.guard_ticks)
@@ -89,6 +94,8 @@ class Sampler:
             candidate = _sharper(self._candidates.pop(), candidate)
         self._cell = cell
         self._candidates.append(candidate)
+        if len(self._candidates) > self._most:
+            self._merge()
 
     def feed(self, index: int, ticks: int, time_s: float, bgr: NDArray[np.uint8]) -> list[Pick]:
         """Show the next frame to the detector: the picks that are now sure, in order."""
@@ -103,8 +110,15 @@ class Sampler:
         """When the film of `frames` frames is over: the last picks."""
         self._note(self._detector.finish())
         self.boundaries[frames] = end_ticks
-        picks = self._release(frames, end_ticks, over=True)
+        picks = self._release(frames, end_ticks, over=True) + self._turn_to(len(self.transitions))
         return picks + self._picks(self._windows.end(end_ticks - self._guard), frames)
+
+    def _merge(self) -> None:
+        """Let one candidate go: the less sharp of the two nearest, but not the newest, which may still be replaced."""
+        waiting = self._candidates
+        place = min(range(len(waiting) - 2), key=lambda at: waiting[at + 1].ticks - waiting[at].ticks)
+        waiting[place] = _sharper(waiting[place], waiting[place + 1])
+        del waiting[place + 1]
 
     def _note(self, found: Sequence[Transition]) -> None:
         times = dict(self._ticks) if found else {}

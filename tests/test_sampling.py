@@ -5,7 +5,7 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from mhmd.sampling import PIECES, Candidate, Grid, Pick, Sampler, spread
@@ -85,6 +85,7 @@ def defined(sharpness: list[int], transitions: list[Transition], grid: Grid) -> 
     return found
 
 
+@example(0, 0, Fraction(21), Fraction(11), 0, [(1, 0)], 1, None)  # the last shot has no candidate of its own
 @given(
     lag=st.integers(0, 12),
     guard=st.integers(0, 60),
@@ -103,11 +104,11 @@ def test_picks_are_those_of_the_definition(
     minimum: int,
     gaps: list[tuple[int, int]],
     tail: int,
-    data: st.DataObject,
+    data: st.DataObject | None,
 ) -> None:
     transitions = transitions_of(gaps)
     frames = sum(shot + between for shot, between in gaps) + tail
-    sharpness = data.draw(st.lists(st.integers(0, 9), min_size=frames, max_size=frames))
+    sharpness = data.draw(st.lists(st.integers(0, 9), min_size=frames, max_size=frames)) if data else [0] * frames
     lag = max([lag, *(each.end_frame - each.start_frame for each in transitions)])
     grid = Grid(min(cell, interval), interval, Fraction(guard), minimum)
     picks, most = picked(sharpness, transitions, lag, grid)
@@ -129,6 +130,22 @@ def test_every_shot_of_a_second_gives_the_minimum(rate: int, least: int, shots: 
     picks, most = picked(sharpness, transitions_of([(frames, 0) for frames in shots[:-1]]), 30, grid)
     assert all(sum(pick.shot == shot for pick in picks) >= least for shot in range(len(shots)))
     assert most <= 30 + 3 + rate // 5 + (PIECES + 1) * (least + 1)
+
+
+@pytest.mark.parametrize("most", [2, 3, 8, 30])
+def test_no_more_candidates_wait_than_are_let(most: int) -> None:
+    """While the detector is far behind; still one of each window, as long as that many wait."""
+    grid = Grid(Fraction(STEP), Fraction(10 * STEP), Fraction(0), 0)
+    sharpness = [7 * index % 10 for index in range(200)]
+    sampler = Sampler(Scripted(100, []), grid, 0, most)
+    picks = []
+    for index, value in enumerate(sharpness):
+        sampler.offer(Candidate(index, index, index * STEP, value, None))  # type: ignore[arg-type]  # not looked at
+        picks += sampler.feed(index, index * STEP, 0.0, NOTHING)
+        assert len(sampler) <= most + 2
+    picks += sampler.finish(200, 200 * STEP)
+    assert most < 30 or {pick.candidate.index // 10 for pick in picks} == set(range(20))
+    assert len(picks) > most // 2
 
 
 def test_the_sharpest_of_each_second() -> None:

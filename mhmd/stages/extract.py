@@ -34,12 +34,21 @@ if TYPE_CHECKING:
 
     Picture = NDArray[np.uint8]
 
-TOGETHER, TOGETHER_PIXELS = 16, 16 * 1920 * 1080
+HD_BYTES = 1920 * 1080 * 3 // 2
+"""A decoded frame of HD, in 8 bits."""
+
+TOGETHER, TOGETHER_BYTES = 16, 16 * HD_BYTES
 """Frames that each work is done on before the next, where they are no larger than this together; and pictures that are
 stored before they are measured: each work finds its code and tables in the caches. Under a second in any case."""
 
-CACHED_PIXELS = 4 * 1920 * 1080
+CACHED_BYTES = 4 * HD_BYTES
 """Frames of no more than this together are decoded before they are scaled down: the caches still hold them."""
+
+HELD_BYTES = 80 * HD_BYTES
+"""Frames that wait to be stored are no larger than this together: of larger ones than HD in 8 bits fewer wait."""
+
+FEW_HELD = 12
+"""So many wait in any case."""
 
 LONGEST_CELL_S = Fraction(3, 20)
 """Of each such stretch one frame may be stored: few to hold in memory, and some in every shot that is to be seen."""
@@ -102,6 +111,13 @@ def grid_of(config: ExtractConfig, time_base: Fraction) -> Grid:
     return Grid(cell / time_base, interval / time_base, guard / time_base, config.min_per_shot)
 
 
+def frame_bytes(probe: Probe) -> int:
+    """The size of a decoded frame, about: the same whichever decoder gives it."""
+    from av import VideoFormat
+
+    return probe.width * probe.height * VideoFormat(probe.pixel_format).padded_bits_per_pixel // 8 or 1
+
+
 def stills(
     decoder: Decoder, probe: Probe, config: ExtractConfig, sampler: Sampler, watch: Watch, progress: Progress
 ) -> Iterator[tuple[Still, bytes]]:
@@ -110,8 +126,8 @@ def stills(
     from mhmd.media.pictures import StoredPictures
 
     small, stored = watch.small, StoredPictures(probe, config.short_side_px)
-    frames, pixels = iter(decoder), probe.width * probe.height
-    in_caches, at_once = (max(1, min(TOGETHER, most // pixels)) for most in (CACHED_PIXELS, TOGETHER_PIXELS))
+    frames, size_bytes = iter(decoder), frame_bytes(probe)
+    in_caches, at_once = (max(1, min(TOGETHER, most // size_bytes)) for most in (CACHED_BYTES, TOGETHER_BYTES))
 
     def reduced() -> Iterator[tuple[Decoded, list[MatLike]]]:
         while run := list(islice(frames, in_caches)):
@@ -242,7 +258,8 @@ def run(inputs: Inputs, config: ExtractConfig, sink: Sink) -> None:
     hwaccel = "" if config.hwaccel == "none" else config.hwaccel
     decoder = decoder_for(film.path, probe, max_damage=config.max_damage, name=config.decoder, hwaccel=hwaccel)
     watch = Watch(probe)
-    sampler = Sampler(detector(config.detector), grid_of(config, probe.time_base), watch.delay_frames)
+    grid, most = grid_of(config, probe.time_base), max(FEW_HELD, HELD_BYTES // frame_bytes(probe))
+    sampler = Sampler(detector(config.detector), grid, watch.delay_frames, most)
     found = stills(decoder, probe, config, sampler, watch, sink.progress)
     frames = []
     chosen = limited(found, config.max_per_shot, config.max_per_film)
