@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
@@ -24,17 +24,24 @@ LAGS = np.unique(np.concatenate([[0], STEPS, 2 * STEPS]))
 NEAR, FAR = np.searchsorted(LAGS, STEPS), np.searchsorted(LAGS, 2 * STEPS)
 
 
+class Mix(NamedTuple):
+    """How much a frame is a mix of those around it, 0 to 1, and how far these are apart, where 1 = unrelated."""
+
+    blend: float
+    change: float
+
+
 class Blends:
-    """Blends frames while a film goes by, each when `DELAY` = 24 more were fed; `blend_of` has the formula."""
+    """Blends frames while a film goes by, each when `DELAY` = 24 more were fed; `blend_of` has the formulas."""
 
     def __init__(self) -> None:
         self._fed = 0
         self._vectors = np.ones((LENGTH + 1, HEIGHT * WIDTH * 3), np.float32)  # the last one adds up levels
         self._inner = np.zeros((LENGTH, len(LAGS) + 1))
 
-    def feed(self, pictures: Sequence[NDArray[np.uint8]]) -> list[float]:
+    def feed(self, pictures: Sequence[NDArray[np.uint8]]) -> list[Mix]:
         """Takes the next frames as `tiny` gives them; the blends of as many frames 24 before, if there are some."""
-        known: list[float] = []
+        known: list[Mix] = []
         for start in range(0, len(pictures), AT_ONCE):
             first = self._fed
             for picture in pictures[start : start + AT_ONCE]:
@@ -42,7 +49,7 @@ class Blends:
             known += self._blends(max(0, first - DELAY), self._fed - DELAY)
         return known
 
-    def finish(self) -> list[float]:
+    def finish(self) -> list[Mix]:
         """The blends of the last frames, when the film is over."""
         fed = self._fed
         last = (self._vectors[(fed - 1) % LENGTH] + 128).astype(np.uint8)
@@ -60,15 +67,15 @@ class Blends:
             self._inner[:] = self._inner[0]
         self._fed += 1
 
-    def _blends(self, first: int, end: int) -> list[float]:
+    def _blends(self, first: int, end: int) -> list[Mix]:
         index = np.arange(first, end)[:, None]
         before, middle, after = ((index + steps) % LENGTH for steps in (-STEPS, 0, STEPS))
         squares, levels = self._inner[:, 0], self._inner[:, -1]
-        blends: list[float] = blend_of(
+        blends, changes = blend_of(
             self._inner[after, FAR],
             self._inner[middle, NEAR],
             self._inner[after, NEAR],
             (squares[before], squares[middle], squares[after]),
             (levels[before], levels[after]),
-        ).tolist()
-        return blends
+        )
+        return [Mix(*mix) for mix in zip(blends.tolist(), changes.tolist(), strict=True)]

@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from mhmd.blas import all_threads
-from mhmd.shots.blend import Blends
+from mhmd.shots.blend import Blends, Mix
 from mhmd.shots.detector import Transition, joined, within
 from mhmd.shots.doubts import (
+    FAR_CHANGE,
     SLOW_BLEND,
     SURE,
     Doubt,
@@ -20,11 +21,12 @@ from mhmd.shots.doubts import (
     Window,
     clear_cuts,
     cuts_in_doubt,
+    far_in_doubt,
     is_clear,
     is_doubtful,
     slow_in_doubt,
 )
-from mhmd.shots.scores import Scorer, Scores, plain, tiny
+from mhmd.shots.scores import CHANGE_STEP, Scorer, Scores, plain, tiny
 from mhmd.shots.transnetv2 import GAP
 
 if TYPE_CHECKING:
@@ -47,6 +49,8 @@ LONGEST = 100
 """Numbered frames after which a suspicious stretch is judged even if it goes on."""
 HOLD = 50
 """So many of black or white between two fades do not count: they are judged together."""
+REACH = CHANGE_STEP + 2
+"""So many numbered frames around a transition change because of it."""
 CONTEXT = 16
 """Pictures before and after what is in doubt that the network sees at least."""
 WINDOW = 48
@@ -104,12 +108,12 @@ class Cascade:
             return []
         self._numbered.append(self._fed - 1)
         self._numbers, self._entered_s = self._numbers + 1, time_s
-        return [transition for blend in self._blends.feed([picture]) for transition in self._weigh(blend)]
+        return [transition for mix in self._blends.feed([picture]) for transition in self._weigh(mix)]
 
     def finish(self) -> list[Transition]:
         """Judges the last frames."""
         self._scores.extend(self._scorer.finish())
-        found = [transition for blend in self._blends.finish() for transition in self._weigh(blend)]
+        found = [transition for mix in self._blends.finish() for transition in self._weigh(mix)]
         return found + self._judged(self._fed - 1)
 
     def _enters(self, time_s: float) -> bool:
@@ -122,18 +126,19 @@ class Cascade:
         place = number - self._numbers
         return self._numbered[max(place, -len(self._numbered))] if place < 0 and self._numbered else self._fed
 
-    def _weigh(self, blend: float) -> list[Transition]:
-        """Takes the blend of the next number."""
+    def _weigh(self, mix: Mix) -> list[Transition]:
+        """Takes what the next number is mixed of."""
         number, self._weighed = self._weighed, self._weighed + 1
         first, end = self._frame(number), self._frame(number + 1)
         scores = [self._scores.popleft() for _ in range(first, end)]
-        telling = blend >= SLOW_BLEND or any(is_clear(each) or is_doubtful(each) for each in scores)
-        suspicious = telling or blend >= EDGE_BLEND
+        slow = mix.blend >= SLOW_BLEND or mix.change >= FAR_CHANGE
+        telling = slow or any(is_clear(each) or is_doubtful(each) for each in scores)
+        suspicious = telling or mix.blend >= EDGE_BLEND
         held = not suspicious and self._calm < QUIET and plain(self._pictures[first - self._fed])
         self._held += held
         self._calm = 0 if suspicious else self._calm + (not held)
         self._untold = 0 if telling else self._untold + (not held)
-        self._stretch.append(Moment(number, blend, scores))
+        self._stretch.append(Moment(number, *mix, scores))
         over = self._calm >= QUIET or len(self._stretch) - min(self._held, HOLD) >= LONGEST
         if not over and self._untold < EDGE_FRAMES:
             return []
@@ -161,6 +166,7 @@ class Cascade:
             slow += self._sparse([doubt for doubt in left if _may_last(doubt, stride)], stride, clear)
             left = self._unseen(left, slow)
         found += abrupt + slow
+        found += self._sparse(far_in_doubt(self._unexplained(found)), 1, clear)
         first = self._frame(self._stretch[0].number - GROW)
         found = within(joined(self._through_black(found), GAP), max(self._free, first), end)
         self._free = found[-1].end_frame + 1 if found else self._free
@@ -210,6 +216,17 @@ class Cascade:
                 each.start_frame < self._frame(doubt.end) and each.end_frame > self._frame(doubt.first) for each in slow
             )
         ]
+
+    def _unexplained(self, found: Sequence[Transition]) -> list[Moment]:
+        """The moments of the stretch, without change where it is that of a transition, found or maybe yet to come."""
+        at = [(self._free - 1, self._free), *((each.start_frame, each.end_frame + 1) for each in found)]
+        done = self._calm >= QUIET
+
+        def explained(number: int) -> bool:
+            first, end = self._frame(number - REACH), self._frame(number + REACH + 1)
+            return any(a < end and b > first for a, b in at) or not (done or number + REACH <= self._stretch[-1].number)
+
+        return [each._replace(change=0.0) if explained(each.number) else each for each in self._stretch]
 
     def _in_frames(self, doubt: Doubt) -> Doubt:
         """The frames of the numbers in doubt."""

@@ -29,6 +29,9 @@ SLOW_BLEND, SLOW_FRAMES = 0.35, 3
 PART, SURE = 1 / 3, 0.75
 """Share of the highest second prediction that the frames of a dissolve or fade have; less than sure, all blended ones
 belong to it, too."""
+FAR_CHANGE, FAR_FRAMES, FAR_EVIDENCE = 0.65, 8, 0.3
+"""Change, and numbered frames in a row that have it away from all that is found, from which the network is asked for a
+dissolve between moving pictures, which are no mix of those before and after; and how much that tells."""
 SLOW_MIN = 0.5
 """Mean of the highest blend and of the network's second prediction that makes a dissolve or fade of a doubt."""
 SLACK = 3
@@ -46,10 +49,11 @@ it knows changes of up to a second and sees no slower ones, but it sees those of
 
 
 class Moment(NamedTuple):
-    """A numbered frame, how much it is blended, and the scores of it and of the frames before the next number."""
+    """A numbered frame, how it is mixed, and the scores of it and of the frames before the next number."""
 
     number: int
     blend: float
+    change: float
     scores: Sequence[Scores]
 
 
@@ -89,7 +93,7 @@ class Window(NamedTuple):
         near = [(x, y) for x, y in runs(self.predictions[:, 1] > highest * PART) if x < b + SLACK and y > a - SLACK]
         parts = [(x, y) for x, y in near if y - x > ABRUPT] or near  # but for cuts
         start, stop = parts[0][0], parts[-1][1]
-        if highest < SURE:
+        if highest < SURE and doubt.evidence >= SLOW_BLEND:
             start, stop = min(start, a), max(stop, b)
         seen = self.pictures[max(0, start - 1) : stop + 1]
         kind = "fade" if any(map(plain, seen)) else "dissolve"
@@ -163,4 +167,14 @@ def slow_in_doubt(stretch: Sequence[Moment]) -> list[Doubt]:
         )
         for first, end in runs(blends >= SLOW_BLEND)
         if end - first >= SLOW_FRAMES
+    ]
+
+
+def far_in_doubt(stretch: Sequence[Moment]) -> list[Doubt]:
+    """The runs of numbers around which pictures change altogether."""
+    changed = np.array([moment.change >= FAR_CHANGE for moment in stretch], bool)
+    return [
+        Doubt(stretch[first].number, stretch[end - 1].number + 1, FAR_EVIDENCE, 1)
+        for first, end in runs(changed)
+        if end - first >= FAR_FRAMES
     ]

@@ -19,6 +19,8 @@ FLOOR = 16.0
 """Squared distance, in levels of 0 to 255, up to which pictures are the same but for noise."""
 STEPS = np.array((4, 8, 12, 16, 24))
 """Frames before and after that a frame's blend is looked for: dissolves of 6 frames to 4 s."""
+CHANGE_STEP = 12
+"""Frames before and after that are compared for a frame's change: most dissolves are over between them."""
 DELAY = 24
 """Frames after which a blend is known."""
 LENGTH = 2 * DELAY + 1
@@ -116,8 +118,8 @@ def blend_of(
     mc: NDArray[np.float64],
     squares: tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]],
     levels: tuple[NDArray[np.float64], NDArray[np.float64]],
-) -> NDArray[np.float64]:
-    """√(|c - a|² / that of unrelated pictures) · (1 - 4 |m - (a + c) / 2|² / |c - a|²) of frames a, m, c.
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """√(|c - a|² / that of unrelated pictures) · (1 - 4 |m - (a + c) / 2|² / |c - a|²) of frames a, m, c; and change.
 
     ~1 in the middle of a dissolve or fade, ~0 elsewhere, also in motion.
     The last factor is 1 where m is the mean, and 0 where it equals one of them or where a way from a to c by random
@@ -130,8 +132,9 @@ def blend_of(
     variances = np.maximum(a - levels[0] ** 2, 0.0) + np.maximum(c - levels[1] ** 2, 0.0)
     unrelated = variances + (levels[0] - levels[1]) ** 2 + FLOOR
     linear = np.maximum(0.0, 1 - 4 * off / (apart + FLOOR))
-    blends: NDArray[np.float64] = (np.sqrt((apart / unrelated).clip(0, 1)) * linear).max(axis=-1)
-    return blends
+    changes = apart / unrelated
+    blends: NDArray[np.float64] = (np.sqrt(changes.clip(0, 1)) * linear).max(axis=-1)
+    return blends, changes[..., STEPS.tolist().index(CHANGE_STEP)]
 
 
 def _cut(

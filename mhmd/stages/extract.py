@@ -280,7 +280,7 @@ def run(inputs: Inputs, config: ExtractConfig, sink: Sink) -> None:
 
 STAGE = Stage(
     name="extract",
-    version=8,
+    version=9,
     config=ExtractConfig,
     scope="film",
     reads=(),

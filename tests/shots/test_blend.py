@@ -5,34 +5,35 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mhmd.shots.blend import Blends
-from mhmd.shots.scores import DELAY, FLOOR, STEPS
+from mhmd.shots.blend import Blends, Mix
+from mhmd.shots.scores import CHANGE_STEP, DELAY, FLOOR, STEPS
 from tests.shots.footage import CUT, Join, Pictures, film, scene
 
 SMALL = (48, 27)
 
 
-def blended(pictures: Pictures, at_once: int = 16) -> list[float]:
+def blended(pictures: Pictures, at_once: int = 16) -> list[Mix]:
     blends = Blends()
-    fed: list[float] = []
+    fed: list[Mix] = []
     for start in range(0, len(pictures), at_once):
         fed += blends.feed(pictures[start : start + at_once])
         assert len(fed) == max(0, min(start + at_once, len(pictures)) - DELAY)
     return fed + blends.finish()
 
 
-def blend_of(pictures: Pictures, frame: int) -> float:
-    """The formula in blend_of's docstring, from the pictures themselves."""
+def mix_of(pictures: Pictures, frame: int) -> Mix:
+    """The formulas in blend_of's docstring, from the pictures themselves."""
     vectors = pictures.reshape(len(pictures), -1).astype(float)
     m = vectors[frame]
-    best = 0.0
+    best = change = 0.0
     for step in STEPS:
         a, c = vectors[max(0, frame - step)], vectors[min(len(vectors) - 1, frame + step)]
         apart = np.mean((c - a) ** 2)
         unrelated = a.var() + c.var() + (a.mean() - c.mean()) ** 2 + FLOOR
         linear = 1 - 4 * np.mean((m - (a + c) / 2) ** 2) / (apart + FLOOR)
         best = max(best, min(1.0, apart / unrelated) ** 0.5 * linear)
-    return best
+        change = apart / unrelated if step == CHANGE_STEP else change
+    return Mix(best, change)
 
 
 @settings(max_examples=25, deadline=None)
@@ -44,7 +45,7 @@ def test_every_frame_is_blended_by_the_formula(frames: int, mixed: int, seed: in
     blends = blended(pictures, at_once)
     assert len(blends) == len(pictures)
     for frame in range(0, len(blends), max(1, len(blends) // 7)):
-        assert blends[frame] == pytest.approx(blend_of(pictures, frame), abs=2e-3)
+        assert blends[frame] == pytest.approx(mix_of(pictures, frame), abs=2e-3)
 
 
 @pytest.mark.parametrize("join", [Join(8), Join(20), Join(60), Join(30, through=0), Join(30, through=255)])
@@ -52,7 +53,7 @@ def test_only_dissolves_and_fades_blend(join: Join) -> None:
     random = np.random.default_rng(0)
     stills = (scene(1, seed, SMALL).repeat(100, axis=0) for seed in (1, 2))
     pictures, (truth,) = film([(each + random.normal(0, 3, each.shape)).clip(0, 255) for each in stills], [join])
-    blends = np.array(blended(pictures))
+    blends = np.array([mix.blend for mix in blended(pictures)])
     middle = blends[truth.start_frame : truth.end_frame]
     assert middle.max() > 0.8
     assert np.median(middle) > 0.4
@@ -61,4 +62,5 @@ def test_only_dissolves_and_fades_blend(join: Join) -> None:
 
 
 def test_a_cut_does_not_blend() -> None:
-    assert max(blended(film([scene(40, 0, SMALL), scene(40, 3, SMALL)], [CUT])[0])) < 0.35
+    mixes = blended(film([scene(40, 0, SMALL), scene(40, 3, SMALL)], [CUT])[0])
+    assert max(mix.blend for mix in mixes) < 0.35

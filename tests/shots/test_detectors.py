@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mhmd.shots import DETECTORS, detector
-from mhmd.shots.doubts import SAME, is_relit
+from mhmd.shots.doubts import FAR_CHANGE, FAR_FRAMES, SAME, Doubt, Moment, far_in_doubt, is_relit
 from mhmd.shots.scores import tiny
 from tests.shots.fed import fed
 from tests.shots.footage import CUT, SIZE, Join, Pictures, film, scene
@@ -168,6 +168,13 @@ def test_bars_do_not_make_two_pictures_alike() -> None:
     assert np.corrcoef(one.mean(axis=-1).ravel(), other.mean(axis=-1).ravel())[0, 1] > SAME
     assert not is_relit(one, other)
     assert is_relit(one, one // 2)
+
+
+@pytest.mark.parametrize(("frames", "found"), [(FAR_FRAMES - 1, 0), (FAR_FRAMES, 1), (40, 1)])
+def test_pictures_that_change_altogether_are_in_doubt_though_nothing_is_blended(frames: int, found: int) -> None:
+    changes = [0.0] * 9 + [FAR_CHANGE] * frames + [0.5] * 9
+    doubts = far_in_doubt([Moment(100 + place, 0.0, change, []) for place, change in enumerate(changes)])
+    assert doubts == [Doubt(109, 109 + frames, 0.3, 1)] * found
 
 
 def test_the_cascade_needs_no_sensible_times() -> None:
