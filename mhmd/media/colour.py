@@ -145,7 +145,7 @@ def _matrix_of(frame: VideoFrame, tag: int) -> tuple[str, str]:
         raise FilmUnreadable(
             f"colour matrix number {tag} of H.273",
             wanted=f"one of {', '.join(MATRICES)}",
-            do="convert the film, or set color_matrix in the films manifest",
+            do="convert the film to one of these",
         )
     return MATRIX_OF_TAG[tag], "tagged"
 

@@ -87,6 +87,7 @@ class Cascade:
         self._untold = EDGE_FRAMES  # moments since the last that was more than an edge
         self._calm = QUIET  # moments since the last that was suspicious
         self._held = 0  # moments of the stretch that are black or white, and calm
+        self._cut = -REACH - 1  # the last number that a clear cut begins with
         self._weighed = 0
         self._free = 1  # the first frame that the next transition may have
 
@@ -131,6 +132,10 @@ class Cascade:
         number, self._weighed = self._weighed, self._weighed + 1
         first, end = self._frame(number), self._frame(number + 1)
         scores = [self._scores.popleft() for _ in range(first, end)]
+        if any(map(is_clear, scores)):
+            self._cut = number
+        if mix.change >= FAR_CHANGE and self._explains(number, self._pictures[first - self._fed]):
+            mix = mix._replace(change=0.0)
         slow = mix.blend >= SLOW_BLEND or mix.change >= FAR_CHANGE
         telling = slow or any(is_clear(each) or is_doubtful(each) for each in scores)
         suspicious = telling or mix.blend >= EDGE_BLEND
@@ -145,6 +150,10 @@ class Cascade:
         found = self._judged(end)
         self._stretch, self._held = ([] if over else self._stretch[-EDGE_FRAMES:]), 0
         return found
+
+    def _explains(self, number: int, picture: Pictures) -> bool:
+        """Whether a clear cut before or after a number is why it changes, or that it is black or white."""
+        return number - self._cut <= REACH or any(map(is_clear, self._scores)) or plain(picture)
 
     def _judged(self, end: int) -> list[Transition]:
         """What the suspicious stretch holds, which is over; nothing may reach beyond frame `end`."""

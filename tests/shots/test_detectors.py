@@ -110,7 +110,7 @@ def test_where_nothing_is_in_doubt_the_cascade_settles_soon() -> None:
     for index, picture in enumerate(pictures):
         finder.feed(index, index / 24, picture)
         behind.append(index - finder.settled)
-    assert max(behind) <= 40
+    assert max(behind) <= 50
     assert behind[50] <= 30
 
 
