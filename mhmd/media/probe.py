@@ -89,6 +89,13 @@ class Probe:
         """The colour in which frames come from a decoder."""
         return replace(self.coded, matrix="bt709", range="limited") if self.hdr or self.wide else self.coded
 
+    @property
+    def frame_bytes(self) -> int:
+        """The size of a decoded frame, about: the same whichever decoder gives it."""
+        from av import VideoFormat
+
+        return max(1, self.width * self.height * VideoFormat(self.pixel_format).padded_bits_per_pixel // 8)
+
     def crop(self, bars: Bars) -> Crop:
         """What lies inside bars."""
         return Crop(bars.left, bars.top, self.width - bars.left - bars.right, self.height - bars.top - bars.bottom)

@@ -111,13 +111,6 @@ def grid_of(config: ExtractConfig, time_base: Fraction) -> Grid:
     return Grid(cell / time_base, interval / time_base, guard / time_base, config.min_per_shot)
 
 
-def frame_bytes(probe: Probe) -> int:
-    """The size of a decoded frame, about: the same whichever decoder gives it."""
-    from av import VideoFormat
-
-    return probe.width * probe.height * VideoFormat(probe.pixel_format).padded_bits_per_pixel // 8 or 1
-
-
 def stills(
     decoder: Decoder, probe: Probe, config: ExtractConfig, sampler: Sampler, watch: Watch, progress: Progress
 ) -> Iterator[tuple[Still, bytes]]:
@@ -126,7 +119,7 @@ def stills(
     from mhmd.media.pictures import StoredPictures
 
     small, stored = watch.small, StoredPictures(probe, config.short_side_px)
-    frames, size_bytes = iter(decoder), frame_bytes(probe)
+    frames, size_bytes = iter(decoder), probe.frame_bytes
     in_caches, at_once = (max(1, min(TOGETHER, most // size_bytes)) for most in (CACHED_BYTES, TOGETHER_BYTES))
 
     def reduced() -> Iterator[tuple[Decoded, list[MatLike]]]:
@@ -258,7 +251,7 @@ def run(inputs: Inputs, config: ExtractConfig, sink: Sink) -> None:
     hwaccel = "" if config.hwaccel == "none" else config.hwaccel
     decoder = decoder_for(film.path, probe, max_damage=config.max_damage, name=config.decoder, hwaccel=hwaccel)
     watch = Watch(probe)
-    grid, most = grid_of(config, probe.time_base), max(FEW_HELD, HELD_BYTES // frame_bytes(probe))
+    grid, most = grid_of(config, probe.time_base), max(FEW_HELD, HELD_BYTES // probe.frame_bytes)
     sampler = Sampler(detector(config.detector), grid, watch.delay_frames, most)
     found = stills(decoder, probe, config, sampler, watch, sink.progress)
     frames = []
