@@ -44,7 +44,7 @@ stored before they are measured: each work finds its code and tables in the cach
 CACHED_BYTES = 4 * HD_BYTES
 """Frames of no more than this together are decoded before they are scaled down: the caches still hold them."""
 
-HELD_BYTES = 80 * HD_BYTES
+HELD_BYTES = 70 * HD_BYTES
 """Frames that wait to be stored are no larger than this together: of larger ones than HD in 8 bits fewer wait."""
 
 FEW_HELD = 12
