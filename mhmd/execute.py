@@ -9,28 +9,17 @@ from __future__ import annotations
 import json
 import os
 import queue
-import subprocess
-import sys
-import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
-import psutil
-
-from mhmd.errors import DependencyError, MhmdError, Stalled, TooMuchMemory, WorkerDied
+from mhmd.children import Child
+from mhmd.errors import DependencyError, MhmdError
 from mhmd.stage import Where
 
 POLL_S = 0.2
-
-KEEP = {"MALLOC_MMAP_THRESHOLD_": str(32 << 20), "MALLOC_TRIM_THRESHOLD_": str(256 << 20)}
-"""glibc gives a picture's memory back to the kernel and takes it anew, page by page; a child keeps as many bytes as
-this. That costs no more at the peak, and saves a fiftieth of the work."""
-
-ONE_THREAD = {"OPENBLAS_NUM_THREADS": "1"}
-"""Others would wait for the next small product of NumPy's at full speed; large ones ask for `mhmd.blas.all_threads`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,9 +113,9 @@ def processes(job: Job, units: Sequence[str], *, workers: int, watchdog: Watchdo
     """Up to `workers` units at a time, and GPUs to deal, each in a child that lives for many units."""
     waiting = deque(units)
     workers = min(workers, len(job.gpus)) if job.gpus else workers
-    messages: queue.Queue[tuple[_Child, dict[str, Any] | None]] = queue.Queue()  # Any: JSON
+    messages: queue.Queue[tuple[Child, dict[str, Any] | None]] = queue.Queue()  # Any: JSON
     count = min(workers, len(units))
-    children = [_Child(job, messages, count, number) for number in range(count)]
+    children = [Child(job, messages, count, number) for number in range(count)]
     bugs = list[str]()
     try:
         for child in children:
@@ -201,8 +190,8 @@ def _raise(bugs: Sequence[str]) -> None:
 
 
 def _next_event(
-    messages: queue.Queue[tuple[_Child, dict[str, Any] | None]], children: list[_Child], watchdog: Watchdog
-) -> tuple[_Child, Progress | Outcome | StageBug] | None:
+    messages: queue.Queue[tuple[Child, dict[str, Any] | None]], children: list[Child], watchdog: Watchdog
+) -> tuple[Child, Progress | Outcome | StageBug] | None:
     """What a child said, or what the watchdog did to it; None when there is nothing yet."""
     for child in children:
         error = child.barked_at(watchdog)
@@ -222,93 +211,3 @@ def _next_event(
     if "done" in message:
         return child, Progress(message["unit"], message["done"], message["total"], message["stored"])
     return child, Outcome.from_json(message["outcome"])
-
-
-class _Child:
-    """A worker process, the unit that it has in hand, and when it was heard of last."""
-
-    def __init__(self, job: Job, messages: queue.Queue[Any], workers: int, number: int) -> None:  # Any: see `processes`
-        self.unit = ""
-        self._job = job
-        self._messages = messages
-        threads = str(max(1, (os.cpu_count() or 1) // workers))
-        self._surroundings = KEEP | dict.fromkeys(("OMP_NUM_THREADS", "NUMBA_NUM_THREADS"), threads) | ONE_THREAD
-        if job.gpus:
-            self._surroundings["CUDA_VISIBLE_DEVICES"] = job.gpus[number]
-        self._start()
-
-    def give(self, unit: str) -> None:
-        self.unit, self.heard_at = unit, time.monotonic()
-        self._write(unit)
-
-    def barked_at(self, watchdog: Watchdog) -> MhmdError | None:
-        """The error of the unit in hand, if it hangs, eats too much or is dead."""
-        if not self.unit:
-            return None
-        if self.process.poll() is not None and self._messages.empty():
-            return WorkerDied(
-                f"{self.unit}: its process ended with status {self.process.returncode}",
-                wanted="a result",
-                do="if it comes again, look into the unit's input; a decoder may have crashed on it",
-            )
-        quiet_s = time.monotonic() - self.heard_at
-        if quiet_s > watchdog.stall_s:
-            return Stalled(
-                f"{self.unit}: no progress in {quiet_s:.0f} s",
-                wanted=f"some within {watchdog.stall_s:g} s",
-                do="look into its input, or raise --stall-s",
-            )
-        if watchdog.memory_bytes and (used := self._memory_bytes()) > watchdog.memory_bytes:
-            return TooMuchMemory(
-                f"{self.unit}: {used >> 20} MB",
-                wanted=f"at most {watchdog.memory_bytes >> 20} MB",
-                do="raise --memory-bytes, or look into its input",
-            )
-        return None
-
-    def restart(self) -> None:
-        self.kill()
-        self._start()
-
-    def kill(self) -> None:
-        self.process.kill()
-        self.process.wait()
-        if self.process.stdin:
-            self.process.stdin.close()
-        self._reader.join()
-
-    def _start(self) -> None:
-        self.process = subprocess.Popen(
-            [sys.executable, "-m", "mhmd.worker"],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            env=os.environ | self._surroundings,
-            text=True,
-        )
-        self.heard_at = time.monotonic()
-        self._reader = threading.Thread(target=self._read, args=(self.process,), daemon=True)
-        self._reader.start()
-        self._write(self._job.to_json())
-
-    def _write(self, line: str) -> None:
-        assert self.process.stdin is not None
-        try:
-            self.process.stdin.write(line + "\n")
-            self.process.stdin.flush()
-        except BrokenPipeError:
-            self.process.wait()  # dead: the watchdog says so at its next look
-
-    def _read(self, process: subprocess.Popen[str]) -> None:
-        assert process.stdout is not None
-        with process.stdout:
-            for line in process.stdout:
-                self._messages.put((self, json.loads(line) | {"process": process.pid}))
-        self._messages.put((self, None))
-
-    def _memory_bytes(self) -> int:
-        """What it takes, and programs that it has started: ffmpeg."""
-        try:
-            process = psutil.Process(self.process.pid)
-            return sum(int(each.memory_info().rss) for each in (process, *process.children(recursive=True)))
-        except psutil.NoSuchProcess:
-            return 0
