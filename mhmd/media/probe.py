@@ -9,10 +9,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mhmd.errors import FilmUnreadable
+from mhmd.media.aspect import PixelAspect
 from mhmd.media.bars import Bars, formats_of
 from mhmd.media.black import black_of
 from mhmd.media.colour import HDR_TRANSFERS, WIDE_PRIMARIES, Colour, Tags, colour_of, tags_in, tags_of
 from mhmd.media.container import declared_seconds, no_frame, opened, packets_of, time_base_of
+from mhmd.media.dolby import refuse_ipt
 from mhmd.media.glance import Glance
 from mhmd.media.interlace import FieldOrder, Scan, Scanning, may_be_telecined, scanning_of, thinned
 from mhmd.media.samples import decoded, runs_of, samples_of
@@ -25,9 +27,6 @@ if TYPE_CHECKING:
 
 BOTTOM_FIRST = (3, 4)
 """FFmpeg's field orders in which the odd lines are shown first, whichever field is coded first."""
-
-MAX_PIXEL_ASPECT = 4
-"""Pixels wider or taller than this by their other side are a mistake in the header; anamorphic film has 2."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,10 +109,12 @@ def probe_film(path: Path, color_matrix: str | None = None) -> Probe:
         rate, seconds = stream.average_rate or None, declared_seconds(container, stream)
         container_tags = tags_in(stream.codec_context)
         first = _first_frame(container, stream, path)
+        if color_matrix is None:
+            refuse_ipt(first, stream.codec_context, path)
         coded = colour_of(first, color_matrix, container_tags)
-        glance = Glance(coded)
+        glance, pixel_aspect = Glance(coded), PixelAspect(stream, path)
         rotation_deg, mirrored = as_shown(first)
-        samples = samples_of(container, stream, path, (first.width, first.height))
+        samples = pixel_aspect.noted(samples_of(container, stream, path, (first.width, first.height)))
         black, lumas = black_of(glance.look(sample) for sample in samples)
         return Probe(
             codec=stream.codec_context.name,
@@ -127,7 +128,7 @@ def probe_film(path: Path, color_matrix: str | None = None) -> Probe:
             coded=coded,
             formats=formats_of(lumas, black),
             black=black,
-            pixel_aspect=_pixel_aspect(stream),
+            pixel_aspect=pixel_aspect.found(),
             rotation_deg=rotation_deg,
             mirrored=mirrored,
             monochrome=glance.monochrome,
@@ -146,13 +147,6 @@ def _first_frame(container: InputContainer, stream: VideoStream, path: Path) -> 
     for frame in decoded(stream, chain(head, packets)):
         return frame
     raise no_frame(path)
-
-
-def _pixel_aspect(stream: VideoStream) -> Fraction:
-    aspect = stream.sample_aspect_ratio
-    if not aspect or not 1 / MAX_PIXEL_ASPECT <= aspect <= MAX_PIXEL_ASPECT:
-        return Fraction(1)
-    return aspect
 
 
 def _scanning(path: Path, rate: Fraction | None, glance: Glance) -> Scanning:

@@ -273,7 +273,7 @@ def run(inputs: Inputs, config: ExtractConfig, sink: Sink) -> None:
 
 STAGE = Stage(
     name="extract",
-    version=9,
+    version=10,
     config=ExtractConfig,
     scope="film",
     reads=(),
