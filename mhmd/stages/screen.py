@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic import Field
 
 from mhmd.config import Config
-from mhmd.records import Frame, Screening
+from mhmd.records import Film, Frame, Screening
 from mhmd.stage import Stage
 
 if TYPE_CHECKING:
@@ -92,19 +92,27 @@ RULES: tuple[tuple[str, Rule], ...] = (
 MONOCHROME, REPEAT = "monochrome", "repeat"
 """Reasons that lie in the film: gray, because all of it is; and like the frame before."""
 
+NOISY = 2.0
+"""Where no keyframe of a film shows a colour, so many times as much chroma is still gray: tapes have such noise."""
+
 NO_PICTURE = ("black", "transition", "text")
 """Frames rejected for these do not tell whether their film is in colour."""
 
 MEASURES = ("luma_mean", "luma_std", "blend", "text", "chroma_p95", "off_tint", "sharpness")
 
 
-def rejections(measures: Measures, hashes: Sequence[int | None], config: ScreenConfig) -> NDArray[np.object_]:
+def rejections(
+    measures: Measures, hashes: Sequence[int | None], config: ScreenConfig, *, monochrome: bool = False
+) -> NDArray[np.object_]:
     """For each frame of a film, in order of time, the name of the rule that rejects it, or None.
 
-    `measures` and `hashes`, the frames' phashes, have one entry a frame.
+    `measures` and `hashes`, the frames' phashes, have one entry a frame. `monochrome`: no keyframe that was looked at
+    shows a colour.
     """
     import numpy as np
 
+    if monochrome:
+        config = config.model_copy(update={"min_chroma": NOISY * config.min_chroma})
     rejected_by: NDArray[Any] = np.full(len(hashes), None, dtype=object)  # Any: names and None
     for name, rule in reversed(RULES):
         rejected_by[rule(measures, config)] = name
@@ -138,10 +146,14 @@ def run(inputs: Inputs, config: ScreenConfig, sink: Sink) -> None:
     """Screen the frames of one film."""
     import pyarrow as pa
 
+    (monochrome,) = inputs.rows(Film, columns=("monochrome",))["monochrome"].to_pylist()
     frames = inputs.rows(Frame, columns=("film_id", "frame_id", "phash", *MEASURES))
     measures = {name: frames[name].to_numpy() for name in MEASURES}
-    rejected_by = pa.array(rejections(measures, frames["phash"].to_pylist(), config), pa.string())
+    rejected = rejections(measures, frames["phash"].to_pylist(), config, monochrome=monochrome)
+    rejected_by = pa.array(rejected, pa.string())
     sink.rows(Screening, frames.select(["film_id", "frame_id"]).append_column("rejected_by", rejected_by))
 
 
-STAGE = Stage(name="screen", version=3, config=ScreenConfig, scope="film", reads=(Frame,), writes=(Screening,), run=run)
+STAGE = Stage(
+    name="screen", version=4, config=ScreenConfig, scope="film", reads=(Frame, Film), writes=(Screening,), run=run
+)

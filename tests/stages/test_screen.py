@@ -80,6 +80,15 @@ def test_a_film_without_colour_is_said_to_be_monochrome() -> None:
     assert reasons(black, card) == ["black", "text"]
 
 
+def test_noise_is_no_colour_in_a_film_without_colour() -> None:
+    """Chroma noise of tapes: what passes for pale colour in one frame is none where no keyframe has any."""
+    noise, pale = {"chroma_p95": 7.0, "off_tint": 2.5}, {"chroma_p95": 9.0}
+    found = rejections(columns(*[noise] * 60, pale), [None] * 61, DEFAULTS, monochrome=True)
+    assert found.tolist() == [*["monochrome"] * 60, None]
+    assert reasons(*[noise] * 60, pale) == [None] * 61
+    assert rejections(columns(noise), [None], OFF, monochrome=True).tolist() == [None]
+
+
 def test_a_repeat_is_near_the_last_passing_frame() -> None:
     hashes = [0, 0b11, 0b1111, 0b1111, None, 0b1111, 0b1110]
     rejected = rejections(columns(*[{}] * 7), hashes, ScreenConfig(repeat_radius=2))
