@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import IO, Any
 
 import fsspec
+import psutil
 import pyarrow as pa
 import pyarrow.parquet as pq
 from fsspec.implementations.local import LocalFileSystem
@@ -274,9 +275,11 @@ class Storage:
 
 
 def _drop_leftovers(folder: Path, name: str) -> None:
-    """Remove what runs that were killed left of the temporary files for `name`; one run at a time is assumed."""
+    """Remove what runs that were killed left of the temporary files for `name`; what another run writes now stays."""
     for leftover in folder.glob(f"{PARTIAL}{name}.*"):
-        leftover.unlink(missing_ok=True)
+        owner = leftover.suffix[1:]
+        if owner.isdecimal() and (int(owner) == os.getpid() or not psutil.pid_exists(int(owner))):
+            leftover.unlink(missing_ok=True)
 
 
 def sync(file: IO[bytes]) -> None:

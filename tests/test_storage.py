@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import subprocess
 import tarfile
 from dataclasses import replace
 from pathlib import Path
@@ -126,3 +127,20 @@ def test_a_frame_id_cannot_come_twice(tmp_path: Path) -> None:
     sink.rows(Mask, [MASK] * 2)
     with pytest.raises(AssertionError, match="twice"):
         sink.commit("digest", {"film": {}})
+
+
+def test_only_what_killed_runs_left_is_removed(tmp_path: Path) -> None:
+    """Two runs may make the same film at once: neither takes the other's file away."""
+    storage, other = Storage(str(tmp_path)), subprocess.Popen(["sleep", "60"])
+    own = storage.scratch("frames", "a")
+    written = own.with_suffix(f".{other.pid}")
+    try:
+        for file in (own, written):
+            file.write_bytes(b"half")
+        assert storage.scratch("frames", "a") == own
+        assert (own.exists(), written.exists()) == (False, True)
+    finally:
+        other.kill()
+        other.wait()
+    storage.scratch("frames", "a")
+    assert not written.exists()
