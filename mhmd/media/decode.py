@@ -25,8 +25,9 @@ JOINT_S = 1.0
 """Where times go back by more than this, s, the clock of another recording begins."""
 
 
-MOST_STRANGE = 8
-"""Frames of another size, one after the other, that a damaged header may give; more are of another recording."""
+MOST_STRANGE = 18
+"""Frames of another size, one after the other, that a damaged header may give, as many as a group of MPEG-2 has; more
+are of another recording."""
 
 
 MANY_LENGTHS = 5

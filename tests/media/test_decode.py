@@ -14,7 +14,7 @@ from mhmd.media.decode import Decoded
 from mhmd.media.decoders import DECODERS, decoder_for
 from mhmd.media.probe import probe_film
 from mhmd.media.pyav import PyavDecoder
-from tests.films import Coding, Scene, make_film, scene_pictures, write_film
+from tests.films import Coding, Scene, evenly, make_film, scene_pictures, write_film
 
 
 def hash_of(frames: Iterable[Decoded]) -> str:
@@ -224,12 +224,12 @@ def test_frames_that_change_their_size(tmp_path: Path) -> None:
     parts = []
     for place, size in enumerate([(64, 64), (96, 64)]):
         path = tmp_path / f"{place}.ts"
-        times = [place + Fraction(k, 24) for k in range(13)]
-        write_film(path, scene_pictures(Scene(12), 0, size), times)
+        times = [place + Fraction(k, 24) for k in range(25)]
+        write_film(path, scene_pictures(Scene(24), 0, size), times)
         parts.append(path.read_bytes())
     (tmp_path / "film.ts").write_bytes(b"".join(parts))
     assert probe_film(tmp_path / "film.ts").width == 64
-    with pytest.raises(FilmUnreadable, match="frame 12 has 96×64 px, the first 64×64"):
+    with pytest.raises(FilmUnreadable, match="frame 24 has 96×64 px, the first 64×64"):
         list(PyavDecoder(tmp_path / "film.ts", 1))
 
 
@@ -242,6 +242,22 @@ def test_a_damaged_header_is_no_other_size(tmp_path: Path) -> None:
     decoder = PyavDecoder(path, 0.2)
     assert len({(each.frame.width, each.frame.height) for each in decoder}) == 1
     assert (decoder.frames, decoder.errors) == (23, 1)
+
+
+def test_a_damaged_header_of_a_group_is_no_other_size(tmp_path: Path) -> None:
+    """In MPEG-2, as on DVDs, the size stands before each group of pictures."""
+    path = tmp_path / "film.mkv"
+    coding = Coding("mpeg2video", options={"g": "15"})
+    write_film(path, scene_pictures(Scene(150), 0, (192, 144)), evenly(150, Fraction(25)), coding=coding)
+    content, header, place = bytearray(path.read_bytes()), b"\0\0\1\xb3", 0
+    for _ in range(5):
+        place = content.index(header, place + 1)
+    content[place + 5] ^= 0x10
+    path.write_bytes(content)
+    decoder = PyavDecoder(path, 0.2)
+    assert {(each.frame.width, each.frame.height) for each in decoder} == {(192, 144)}
+    assert decoder.frames >= 130, "all but a group"
+    assert 10 <= decoder.errors <= 18
 
 
 def test_nothing_that_can_be_decoded(tmp_path: Path) -> None:
