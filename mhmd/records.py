@@ -77,7 +77,7 @@ class Film(Record):
     pixel_aspect_den: int = column("int32", "width of a pixel by its height, denominator")
     rotation_deg: int = column("int32", "turn clockwise that shows decoded frames upright: 0, 90, 180 or 270")
     mirrored: bool = column("bool", "whether left and right of decoded frames are exchanged before that turn")
-    monochrome: bool = column("bool", "whether no keyframe that was looked at shows a colour; toned films do")
+    monochrome: bool = column("bool", "whether no keyframe looked at has colour in a twentieth of it; toned films have")
     interlaced: bool = column("bool", "whether frames as coded are woven of two fields; telecined films count, too")
     telecined: bool = column("bool", "whether they are film of 24 frames a second, stretched to 30 by repeated fields")
     decoder: str = column("string", "what decoded it: pyav or ffmpeg")
@@ -108,7 +108,7 @@ class Frame(Record):
     TABLE: ClassVar[str] = "frames"
     STAGE: ClassVar[str] = "extract"
     film_id: str = column("string", "the film")
-    frame_id: str = column("string", "`<film_id>_<pts, 10 digits>`: unique in the corpus, the sample's key")
+    frame_id: str = column("string", "`<film_id>_<pts, 10 digits at least>`: unique in the corpus, the sample's key")
     shot: int = column("int32", "the shot it lies in")
     frame_index: int = column("int64", "its number among the decoded frames, from 0")
     pts: int = column("int64", "presentation time stamp in units of the time base")
@@ -133,7 +133,7 @@ class Frame(Record):
     luma_mean: float = column("float64", "mean luma, 0 to 255")
     luma_std: float = column("float64", "standard deviation of luma, 0 to 127.5")
     colorfulness: float = column("float64", "Hasler and Süsstrunk's M3 on signed opponent channels, from 0")
-    chroma_mean: float = column("float64", "mean CIELAB chroma, from 0")
+    chroma_mean: float = column("float64", "mean CIELAB chroma at a short side of 128 px, from 0")
     chroma_p95: float = column("float64", "95th percentile of CIELAB chroma at 64 px short side, from 0")
     off_tint: float = column(
         "float64", "distance in ab from the tint that would fit best, which a tenth of the picture exceeds, from 0"

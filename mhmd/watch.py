@@ -63,15 +63,15 @@ class Watch:
 
         entering = wholes[-self._seen % self._step :: self._step]
         self._seen += len(wholes)
-        self._blends.extend(mix.blend for mix in self._blending.feed([tiny(whole[self._part]) for whole in entering]))
+        self._blends.extend(mix.sure for mix in self._blending.feed([tiny(whole[self._part]) for whole in entering]))
         return [self._sharpness(whole) for whole in wholes]
 
     def finish(self) -> None:
         """The film is over."""
-        self._blends.extend(mix.blend for mix in self._blending.finish())
+        self._blends.extend(mix.sure for mix in self._blending.finish())
 
     def blend(self, pick: Pick) -> float:
-        """How much the frame is a mix of those around it, 0 to 1; known `delay_frames` later."""
+        """How much the frame is surely a mix of those around it, 0 to 1; known `delay_frames` later."""
         return round(self._blends[pick.candidate.index // self._step], 4)  # what is beyond depends on how BLAS adds
 
     def bars(self, pick: Pick) -> Bars:

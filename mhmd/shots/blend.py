@@ -25,9 +25,13 @@ NEAR, FAR = np.searchsorted(LAGS, STEPS), np.searchsorted(LAGS, 2 * STEPS)
 
 
 class Mix(NamedTuple):
-    """How much a frame is a mix of those around it, 0 to 1, and how far these are apart, where 1 = unrelated."""
+    """How much a frame is a mix of those around it, 0 to 1, how much of that is sure, and how far these are apart.
+
+    What is not sure may be fine texture that moves slowly; apart 1 = unrelated.
+    """
 
     blend: float
+    sure: float
     change: float
 
 
@@ -71,11 +75,11 @@ class Blends:
         index = np.arange(first, end)[:, None]
         before, middle, after = ((index + steps) % LENGTH for steps in (-STEPS, 0, STEPS))
         squares, levels = self._inner[:, 0], self._inner[:, -1]
-        blends, changes = blend_of(
+        mixes = blend_of(
             self._inner[after, FAR],
             self._inner[middle, NEAR],
             self._inner[after, NEAR],
             (squares[before], squares[middle], squares[after]),
             (levels[before], levels[after]),
         )
-        return [Mix(*mix) for mix in zip(blends.tolist(), changes.tolist(), strict=True)]
+        return [Mix(*mix) for mix in zip(*(each.tolist() for each in mixes), strict=True)]

@@ -143,7 +143,7 @@ class Cascade:
         self._held += held
         self._calm = 0 if suspicious else self._calm + (not held)
         self._untold = 0 if telling else self._untold + (not held)
-        self._stretch.append(Moment(number, *mix, scores))
+        self._stretch.append(Moment(number, mix.blend, mix.change, scores))
         over = self._calm >= QUIET or len(self._stretch) - min(self._held, HOLD) >= LONGEST
         if not over and self._untold < EDGE_FRAMES:
             return []

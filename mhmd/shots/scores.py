@@ -19,6 +19,8 @@ FLOOR = 16.0
 """Squared distance, in levels of 0 to 255, up to which pictures are the same but for noise."""
 STEPS = np.array((4, 8, 12, 16, 24))
 """Frames before and after that a frame's blend is looked for: dissolves of 6 frames to 4 s."""
+FALL = 2.0
+"""So many times what contrast has fallen in the middle, 1 in a mean, is taken for all of it: half of it is enough."""
 CHANGE_STEP = 12
 """Frames before and after that are compared for a frame's change: most dissolves are over between them."""
 DELAY = 24
@@ -118,13 +120,15 @@ def blend_of(
     mc: NDArray[np.float64],
     squares: tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]],
     levels: tuple[NDArray[np.float64], NDArray[np.float64]],
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """√(|c - a|² / that of unrelated pictures) · (1 - 4 |m - (a + c) / 2|² / |c - a|²) of frames a, m, c; and change.
+) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+    """The blend of frames m between a and c, how much of it is sure, and the change from a to c.
 
-    ~1 in the middle of a dissolve or fade, ~0 elsewhere, also in motion.
-    The last factor is 1 where m is the mean, and 0 where it equals one of them or where a way from a to c by random
-    steps has led. Given are inner products, squares of a, m, c and mean levels of a, c; the last axis is that of steps,
-    the greatest of which is given.
+    The blend: √(|c - a|² / that of unrelated pictures) · (1 - 4 |m - (a + c) / 2|² / |c - a|²), ~1 in the middle of a
+    dissolve or fade, ~0 elsewhere, also in most motion. The last factor is 1 where m is the mean, and 0 where it equals
+    one of them or where a way from a to c by random steps has led. What is sure of it: `FALL` · (2 |a|² + 2 |c|² -
+    4 |m|²) / |c - a|² times as much, at most all of it. A mean has less contrast than the two; fine texture on its slow
+    way from a to c is near their mean, and has as much. Given are inner products, squares of a, m, c and mean levels of
+    a, c; the last axis is that of steps, the greatest of which is given.
     """
     a, m, c = squares
     apart = a + c - 2 * ac
@@ -133,8 +137,9 @@ def blend_of(
     unrelated = variances + (levels[0] - levels[1]) ** 2 + FLOOR
     linear = np.maximum(0.0, 1 - 4 * off / (apart + FLOOR))
     changes = apart / unrelated
-    blends: NDArray[np.float64] = (np.sqrt(changes.clip(0, 1)) * linear).max(axis=-1)
-    return blends, changes[..., STEPS.tolist().index(CHANGE_STEP)]
+    blends = np.sqrt(changes.clip(0, 1)) * linear
+    sure = blends * (FALL * 2 * (a + c - 2 * m) / (apart + FLOOR)).clip(0, 1)
+    return blends.max(axis=-1), sure.max(axis=-1), changes[..., STEPS.tolist().index(CHANGE_STEP)]
 
 
 def _cut(
