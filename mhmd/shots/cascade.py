@@ -90,10 +90,16 @@ class Cascade:
         self._cut = -REACH - 1  # the last number that a clear cut begins with
         self._weighed = 0
         self._free = 1  # the first frame that the next transition may have
+        self._open: list[Transition] = []  # one that was found and may go on where its stretch was broken off
 
     @property
     def settled(self) -> int:
-        """30 numbered frames behind where nothing is suspicious, else before the suspicious stretch: 188 at most."""
+        """30 numbered frames behind where nothing is suspicious, else before the suspicious stretch: 188 at most.
+
+        Or before a transition that goes on in the next stretch.
+        """
+        if self._open:
+            return self._open[0].start_frame
         return self._frame((self._stretch[0].number if self._stretch else self._weighed) - GROW)
 
     def feed(self, index: int, time_s: float, bgr: Pictures) -> list[Transition]:
@@ -179,16 +185,21 @@ class Cascade:
         first = self._frame(self._stretch[0].number - GROW)
         found = within(joined(self._through_black(found), GAP), max(self._free, first), end)
         self._free = found[-1].end_frame + 1 if found else self._free
+        broken_off = self._calm < QUIET and not self._open and end < self._fed - 1
+        found, self._open = joined([*self._open, *found], GAP), []
+        if broken_off and found and found[-1].kind != "cut" and end - found[-1].end_frame < GAP:
+            self._open = [found.pop()]
         return found
 
     def _through_black(self, found: Sequence[Transition]) -> Iterator[Transition]:
-        """The transitions; two that have nothing but black or white frames between them reach to each other."""
+        """The transitions; two, not both cuts, with nothing but black or white between reach to each other."""
         held = self._fed - len(self._pictures)
         ordered = sorted(found, key=lambda each: each.start_frame)
         for this, after in zip_longest(ordered, ordered[1:]):
             end = after.start_frame if after else this.end_frame
             between = [self._pictures[frame - held] for frame in range(this.end_frame, end)]
-            through = this.kind != "cut" and len(between) > 0 and all(map(plain, between))
+            slow = after is not None and {this.kind, after.kind} != {"cut"}
+            through = slow and len(between) > 0 and all(map(plain, between))
             yield replace(this, end_frame=end) if through else this
 
     def _dense(

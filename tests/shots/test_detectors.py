@@ -58,23 +58,40 @@ def test_a_black_head_fades_in_under_the_cascade() -> None:
 
 
 @pytest.mark.parametrize("level", [BLACK, WHITE])
-@pytest.mark.parametrize(("fade", "hold"), [(12, 16), (16, 48), (30, 60)])
-def test_two_fades_with_a_hold_between_are_one_to_the_cascade(fade: int, hold: int, level: int) -> None:
+@pytest.mark.parametrize(
+    ("fade", "hold", "seeds"), [(12, 16, (1, 4)), (16, 48, (1, 4)), (30, 60, (1, 4)), (36, 24, (2, 5))]
+)
+def test_two_fades_with_a_hold_between_are_one_to_the_cascade(
+    fade: int, hold: int, seeds: tuple[int, int], level: int
+) -> None:
     held = np.full((hold + 2 * fade, SIZE[1], SIZE[0], 3), level, np.uint8)
-    (found,) = fed(detector("cascade"), film([scene(90, 1), held, scene(90, 4)], [Join(fade), Join(fade)])[0])
+    before, after = (scene(90, seed) for seed in seeds)
+    (found,) = fed(detector("cascade"), film([before, held, after], [Join(fade), Join(fade)])[0])
     assert found.kind == "fade"
     assert found.start_frame == pytest.approx(90 - fade, abs=6)
     assert found.end_frame == pytest.approx(90 + hold + fade, abs=12)
 
 
-def test_a_cut_to_black_and_the_fade_after_it_are_one_to_the_cascade() -> None:
+@pytest.mark.parametrize(
+    ("hold", "backwards"), [(0, False), (12, False), (48, False), (6, True), (12, True), (48, True)]
+)
+def test_a_cut_to_black_and_the_fade_after_it_are_one_to_the_cascade(hold: int, backwards: bool) -> None:
+    """And a fade to black and the cut from there."""
     dark = scene(60, 4)
     weight = ((np.arange(18) + 1) / 19)[:, None, None, None]
     dark[:18] = np.round(dark[:18] * weight)
-    (found,) = fed(detector("cascade"), np.concatenate([scene(50, 1), dark]))
+    pictures = np.concatenate([scene(50, 1), np.zeros((hold, *dark.shape[1:]), np.uint8), dark])
+    (found,) = fed(detector("cascade"), pictures[::-1] if backwards else pictures)
+    start, end = (60 - 18, 60 + hold) if backwards else (50, 50 + hold + 18)
     assert found.kind == "fade"
-    assert found.start_frame == 50
-    assert found.end_frame == pytest.approx(68, abs=3)
+    assert found.start_frame == pytest.approx(start, abs=8 if backwards else 3)
+    assert found.end_frame == pytest.approx(end, abs=3)
+
+
+def test_two_cuts_with_black_between_stay_two_to_the_cascade() -> None:
+    black = np.zeros((24, SIZE[1], SIZE[0], 3), np.uint8)
+    found = fed(detector("cascade"), np.concatenate([scene(50, 1), black, scene(50, 4)]))
+    assert [(each.kind, each.start_frame) for each in found] == [("cut", 50), ("cut", 74)]
 
 
 @pytest.mark.parametrize("frames", [1, 2, 3])
