@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from mhmd.sampling import PIECES, Candidate, Grid, Pick, Sampler, spread
 from mhmd.shots import Transition
-from mhmd.stages.extract import ExtractConfig, grid_of
+from mhmd.stages.extract import MANY_HELD, ExtractConfig, grid_of
 from tests.films import Picture
 
 STEP = 10
@@ -130,6 +130,17 @@ def test_every_shot_of_a_second_gives_the_minimum(rate: int, least: int, shots: 
     picks, most = picked(sharpness, transitions_of([(frames, 0) for frames in shots[:-1]]), 30, grid)
     assert all(sum(pick.shot == shot for pick in picks) >= least for shot in range(len(shots)))
     assert most <= 30 + 3 + rate // 5 + (PIECES + 1) * (least + 1)
+
+
+@given(rate=st.sampled_from([24, 25]), shots=st.lists(st.integers(11, 40), min_size=1, max_size=8), data=st.data())
+def test_where_all_frames_may_wait_shots_give_one_that_have_one(
+    rate: int, shots: list[int], data: st.DataObject
+) -> None:
+    """A frame that is .2 s from both ends."""
+    grid = grid_of(ExtractConfig(), Fraction(1, rate * STEP), MANY_HELD)
+    sharpness = data.draw(st.lists(st.integers(0, 9), min_size=sum(shots), max_size=sum(shots)))
+    picks, _ = picked(sharpness, transitions_of([(frames, 0) for frames in shots[:-1]]), 30, grid)
+    assert {pick.shot for pick in picks} == set(range(len(shots)))
 
 
 @pytest.mark.parametrize("most", [2, 3, 8, 30])

@@ -47,8 +47,8 @@ CACHED_BYTES = 4 * HD_BYTES
 HELD_BYTES = 70 * HD_BYTES
 """Frames that wait to be stored are no larger than this together: of larger ones than HD in 8 bits fewer wait."""
 
-FEW_HELD = 12
-"""So many wait in any case."""
+FEW_HELD, MANY_HELD = 12, 240
+"""So many wait in any case; and where as many may, each frame does: as many as the cascade is behind at most."""
 
 LONGEST_CELL_S = Fraction(3, 20)
 """Of each such stretch one frame may be stored: few to hold in memory, and some in every shot that is to be seen."""
@@ -103,10 +103,12 @@ def exact(seconds: float) -> Fraction:
     return Fraction(str(seconds))
 
 
-def grid_of(config: ExtractConfig, time_base: Fraction) -> Grid:
-    """The grid that a config asks for, in ticks of this length, s."""
+def grid_of(config: ExtractConfig, time_base: Fraction, most: int = 0) -> Grid:
+    """The grid that a config asks for, in ticks of this length, s, where no more than `most` frames wait."""
     interval, guard = exact(config.interval_s), exact(config.guard_s)
     enough = max(SHORTEST_CELL_S, SHORT_INSIDE_S / (3 * max(1, config.min_per_shot)))
+    if most >= MANY_HELD:
+        enough = SHORTEST_CELL_S
     cell = min(interval / 4, LONGEST_CELL_S, enough)
     return Grid(cell / time_base, interval / time_base, guard / time_base, config.min_per_shot)
 
@@ -251,8 +253,8 @@ def run(inputs: Inputs, config: ExtractConfig, sink: Sink) -> None:
     hwaccel = "" if config.hwaccel == "none" else config.hwaccel
     decoder = decoder_for(film.path, probe, max_damage=config.max_damage, name=config.decoder, hwaccel=hwaccel)
     watch = Watch(probe)
-    grid, most = grid_of(config, probe.time_base), max(FEW_HELD, HELD_BYTES // probe.frame_bytes)
-    sampler = Sampler(detector(config.detector), grid, watch.delay_frames, most)
+    most = max(FEW_HELD, HELD_BYTES // probe.frame_bytes)
+    sampler = Sampler(detector(config.detector), grid_of(config, probe.time_base, most), watch.delay_frames, most)
     found = stills(decoder, probe, config, sampler, watch, sink.progress)
     frames = []
     chosen = limited(found, config.max_per_shot, config.max_per_film)
