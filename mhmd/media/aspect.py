@@ -31,15 +31,16 @@ MAX_OTHERS = Fraction(1, 20)
 class PixelAspect:
     """What frames say of their pixels' width by their height; 1 where that is senseless or nothing is said.
 
-    A container that contradicts the stream's first header is believed, as players do. Else frames are, of which the
+    A container that contradicts the stream's first frame is believed, as players do. Else frames are, of which the
     commonest shape is the film's.
     """
 
     def __init__(self, stream: VideoStream, path: Path) -> None:
+        """To be made when the first frame of the stream was decoded."""
         self._stream, self._path = stream, path
         told, coded = stream.sample_aspect_ratio, stream.codec_context.sample_aspect_ratio
         self._told = _sensible(told) or Fraction(1)
-        self._overruled = bool(told and coded and told != coded)
+        self._overruled = bool(told) and told != coded
         self._seen: Counter[Fraction] = Counter()
 
     def noted(self, frames: Iterable[VideoFrame]) -> Iterator[VideoFrame]:
