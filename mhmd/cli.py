@@ -33,6 +33,7 @@ from mhmd.commands.parameters import (
     Template,
     Workers,
     Worst,
+    check_sheet,
 )
 from mhmd.entries import LabelEntry, SplitEntry
 from mhmd.errors import MhmdError, UsageError
@@ -91,8 +92,7 @@ def _register(verb: AnyStage) -> None:
         if template is not None:
             say_template(where, template, only, limit)
             return
-        if sheet is not None and not sheet.absolute().parent.is_dir():
-            raise UsageError(f"--sheet {sheet}: no such folder", wanted="a folder that is there", do="make it first")
+        check_sheet(sheet)
         with reporter(log) as shown:
             say_notes(where, shown.say)
             watchdog = Watchdog(stall_s, memory_bytes)
@@ -208,6 +208,7 @@ def show_command(
     count: Annotated[int, typer.Option(min=1, help="Frames on the sheet of those kept, and of each reason.")] = 12,
 ) -> None:
     """Show what every table says of a frame and save its picture and mask, or a contact sheet of a film."""
+    check_sheet(sheet)
     if sheet is not None:
         from mhmd.sheet import sheet as sheet_of
 

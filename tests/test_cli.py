@@ -84,6 +84,8 @@ def test_knobs_are_options_with_their_range() -> None:
         (["check", "w"], 1, "wanted a dataset that `mhmd shard` made"),
         (["show", "x_1", "--data", "w"], 1, "no frame 'x_1'"),
         (["show", "x", "--data", "w", "--sheet", "x.jpg"], 1, "no frames of 'x'"),
+        (["show", "x", "--data", "w", "--sheet", "x.png"], 2, "wanted the name of a JPEG"),
+        (["show", "x", "--data", "w", "--sheet", "none/x.jpg"], 2, "no such folder"),
         (["dedup", "--radius", "many"], 2, "Invalid value for '--radius'"),
         (["frobnicate"], 2, "frobnicate"),
     ],

@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 
 import typer
 
+from mhmd.errors import UsageError
 from mhmd.report import LogFormat
 
 RecipeFile = Annotated[str | None, typer.Argument(help="A recipe (TOML); its values hold where no option is given.")]
@@ -37,3 +38,13 @@ SheetFile = Annotated[
     Path | None,
     typer.Option("--sheet", help="A JPEG of what to look at: dedup's largest groups, parse's least certain masks."),
 ]
+
+
+def check_sheet(path: Path | None) -> None:
+    """Raises UsageError when no JPEG is to be written there."""
+    if path is None:
+        return
+    if not path.absolute().parent.is_dir():
+        raise UsageError(f"--sheet {path}: no such folder", wanted="a folder that is there", do="make it first")
+    if path.suffix.lower() not in (".jpg", ".jpeg"):
+        raise UsageError(f"--sheet {path}", wanted="the name of a JPEG", do="let it end in .jpg")
