@@ -10,7 +10,7 @@ from mhmd.dataset.published import refuse_foreign
 from mhmd.entries import FilmEntry, LabelEntry, LabelName, SplitEntry
 from mhmd.errors import MissingInput, UsageError
 from mhmd.execute import Watchdog
-from mhmd.make import Made, Report, add_check, make, out_of
+from mhmd.make import Made, Report, add_check, make
 from mhmd.manifest.named import faults_of, read_manifest
 from mhmd.recipe import Recipe
 from mhmd.splits import SPLITS
@@ -42,7 +42,7 @@ def build(
     where = replace(where, splits=where.splits or _splits_of(where.data))
     _check_manifests(where.absolute(), to)  # what is wrong with them is said before hours of work
     if to == "shard":
-        refuse_foreign(Storage(out_of(where.absolute())))
+        refuse_foreign(Storage(where.absolute().dataset()))
     films: tuple[str, ...] | None = None
     for name in ORDER[: ORDER.index(to) + 1]:
         verb = stage(name)

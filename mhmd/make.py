@@ -1,7 +1,6 @@
-"""The only thing that runs stages: finds what is stale, has it made, stores what came of it.
+"""The only thing that runs stages: has what is stale made, and stores what came of it.
 
-`make` runs in the process that was called; `make_unit` in a child process, for one unit. Both ask the same
-`digest`: a unit is fresh when the digest of all that it depends on stands in the table that says it is done.
+`make` runs in the process that was called; `make_unit` in a child process, for one unit. Both ask whether it is fresh.
 """
 
 from __future__ import annotations
@@ -14,16 +13,18 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from mhmd.dataset.published import is_whole, refuse_foreign
+from mhmd.dataset.published import refuse_foreign
 from mhmd.entries import FilmEntry
-from mhmd.errors import ManifestError, MissingInput, StorageError, UnitError, UsageError
+from mhmd.errors import ManifestError, MissingInput, StorageError, UsageError
 from mhmd.execute import EXECUTORS, Flaw, Job, Outcome, Progress, Watchdog
-from mhmd.inputs import Inputs, table_path
-from mhmd.manifest.named import checked, faults_of, known_films
+from mhmd.fresh import is_fresh, is_made
+from mhmd.inputs import Inputs
+from mhmd.manifest.named import faults_of, known_films
 from mhmd.manifest.problems import Faults, refuse
-from mhmd.records import STORED, Failure, Record
+from mhmd.records import Failure
 from mhmd.sink import Sink, StoredProgress
 from mhmd.stage import CORPUS, AnyStage, Where
+from mhmd.units import films_of
 
 if TYPE_CHECKING:
     from mhmd.config import Config
@@ -100,13 +101,13 @@ def make(
     _refuse_unsound(stage, where, storage)
     films = films_of(stage, where, storage, only)[: limit or None]
     if stage.scope == "dataset":
-        refuse_foreign(out := Storage(out_of(where)))
+        refuse_foreign(out := Storage(where.dataset()))
         tidy(out)
     units = films if stage.scope == "film" else (CORPUS,)
     failed_before = set(storage.names(f"{Failure.TABLE}/{stage.name}", ".parquet"))
     outcomes: dict[str, Outcome] = {}
     for unit in units:
-        if _is_fresh(stage, config, where, storage, unit, films):
+        if is_fresh(stage, config, where, storage, unit, films):
             outcomes[unit] = Outcome(unit, "fresh")
             report(outcomes[unit])
             if unit in failed_before:
@@ -163,10 +164,10 @@ def make_unit(job: Job, unit: str, progress: StoredProgress) -> Outcome:
     films = (unit,) if stage.scope == "film" else job.films
     inputs = Inputs(stage, job.where, storage, unit, films, lambda done, total: progress(done, total, 0))
     digest = inputs.digest(config.content(), hash_now=True)
-    if _is_made(stage, inputs, storage, job.where, digest):
+    if is_made(stage, inputs, storage, job.where, digest):
         return Outcome(unit, "fresh")
     sink = (
-        DatasetSink(out_of(job.where), digest, progress, threads=os.cpu_count() or 1)
+        DatasetSink(job.where.dataset(), digest, progress, threads=os.cpu_count() or 1)
         if stage.scope == "dataset"
         else Sink(storage, unit, stage.writes, stage.bytes_to, progress)
     )
@@ -192,90 +193,6 @@ def make_unit(job: Job, unit: str, progress: StoredProgress) -> Outcome:
     return Outcome(unit, "made", counts=dict(sink.counts), notes=tuple(sink.notes), flaws=flaws)
 
 
-def is_fresh(stage: AnyStage, config: Config, where: Where, unit: str, films: Sequence[str]) -> bool:
-    """Whether a unit is made from what is there now. Hashes no film: one whose file changed is not fresh."""
-    from mhmd.storage import Storage
-
-    where = where.absolute()
-    return _is_fresh(stage, config, where, Storage(where.data), unit, films)
-
-
-def _is_fresh(stage: AnyStage, config: Config, where: Where, storage: Storage, unit: str, films: Sequence[str]) -> bool:
-    films = (unit,) if stage.scope == "film" else films
-    inputs = Inputs(stage, where, storage, unit, films)
-    try:
-        return _is_made(stage, inputs, storage, where, inputs.digest(config.content(), hash_now=False))
-    except UnitError:
-        return False  # the child meets it again, and tells
-
-
-def _is_made(stage: AnyStage, inputs: Inputs, storage: Storage, where: Where, digest: str) -> bool:
-    """Whether all that a unit writes is there, of this digest."""
-    from mhmd.storage import Storage
-
-    if not digest:
-        return False
-    if stage.scope == "dataset":
-        return is_whole(Storage(out_of(where)), digest)
-    return all(_is_there(storage, record, film, digest) for film in inputs.films for record in stage.writes)
-
-
-def _is_there(storage: Storage, record: type[Record], film: str, digest: str) -> bool:
-    """Whether a film's rows of a table are there, of this digest, and the tar that they point into."""
-    try:
-        stamp = storage.stamp(table_path(record, film))
-    except StorageError:
-        return False  # damaged: it is made again
-    whole = stamp is not None and (not stamp.tar or storage.size(stamp.tar) == stamp.tar_bytes)
-    return whole and stamp is not None and stamp.digest == digest
-
-
-def films_of(stage: AnyStage, where: Where, storage: Storage, only: Sequence[str] | None = None) -> tuple[str, ...]:
-    """The films that a stage works on, sorted.
-
-    For a stage that reads films those of the manifest that it does not exclude; for the others those with rows of what
-    it reads first, of the manifest where one is named, not excluded, without those that failed before: their rows are
-    of another time. Raises MissingInput when there are none, or when `only` names others.
-    """
-    if stage.film:
-        there = worked_on(where)
-        source = f"the films manifest {where.films}"
-    else:
-        stored = [record for record in stage.reads if record in STORED]
-        there = set(storage.names(stored[0].TABLE, ".parquet"))
-        source = f"{where.data}/{stored[0].TABLE}"
-        if where.films:
-            there &= worked_on(where)
-        for record in stored:
-            there -= _failed(storage, record.STAGE)
-        if not there:
-            raise MissingInput(
-                f"{source} has no rows of any film",
-                wanted=f"what `mhmd {stored[0].STAGE}` makes",
-                do=f"run `mhmd {stored[0].STAGE}` first",
-            )
-    unknown = sorted(set(only or ()) - there)
-    if unknown:
-        raise MissingInput(
-            f"{', '.join(unknown)} not in {source}", wanted="films that are there", do="see `mhmd status`"
-        )
-    return tuple(sorted(there if only is None else set(only)))
-
-
-def worked_on(where: Where) -> set[str]:
-    """The films of the films manifest that it does not exclude, whatever is wrong with its rows."""
-    rows = checked(FilmEntry, where).table
-    named = zip(*(rows[name].to_pylist() for name in ("film_id", "exclude")), strict=True)
-    return {film for film, why in named if film and not why}
-
-
-def _failed(storage: Storage, stage: str) -> set[str]:
-    """The units of a stage that failed as a whole."""
-    units = storage.names(f"{Failure.TABLE}/{stage}", ".parquet")
-    tables = {unit: storage.table(f"{Failure.TABLE}/{stage}/{unit}.parquet") for unit in units}
-    return {unit for unit, of in tables.items() if "frame_id" not in of.column_names or of["frame_id"].null_count}
-
-
 def _gpus(stage: AnyStage, where: Where) -> tuple[str, ...]:
     """The GPUs that the stage's units are dealt to. Raises UsageError when one is asked for that is not there."""
     from mhmd.device import gpus, torch_device
@@ -285,13 +202,6 @@ def _gpus(stage: AnyStage, where: Where) -> tuple[str, ...]:
     if where.device not in ("auto", "cpu"):
         torch_device(where.device)
     return gpus(where.device)
-
-
-def out_of(where: Where) -> str:
-    """The place of the dataset. Raises UsageError when it is not named."""
-    if not where.out:
-        raise UsageError("no --out", wanted="a folder or a URL for the dataset", do="name it with --out")
-    return where.out
 
 
 def _record(storage: Storage, stage: str, outcome: Outcome) -> None:

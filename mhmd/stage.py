@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar
 
 from mhmd.config import Config
+from mhmd.errors import UsageError
 from mhmd.records import Record
 
 if TYPE_CHECKING:
@@ -82,3 +83,9 @@ class Where:
             if places[name] and "://" not in places[name]:
                 places[name] = str(Path(places[name]).expanduser().resolve())
         return Where(**places)
+
+    def dataset(self) -> str:
+        """The place of the dataset. Raises UsageError when it is not named."""
+        if not self.out:
+            raise UsageError("no --out", wanted="a folder or a URL for the dataset", do="name it with --out")
+        return self.out

@@ -7,14 +7,15 @@ from typing import Any, Literal
 
 from mhmd.entries import FilmEntry, LabelEntry
 from mhmd.errors import MissingInput, UnitError
+from mhmd.fresh import is_fresh
 from mhmd.inputs import table_path
-from mhmd.make import films_of, is_fresh, worked_on
 from mhmd.manifest.named import read_manifest
 from mhmd.recipe import Recipe
 from mhmd.records import STORED, Failure, Film, Frame, Mask, Record, Screening, columns_of
 from mhmd.stage import AnyStage, Where
 from mhmd.stages import ORDER, stage
 from mhmd.stages.screen import MONOCHROME
+from mhmd.units import films_of, worked_on
 
 State = Literal["fresh", "stale", "made", "failed", "-", "excluded"]
 """Made of what is there now · of something else · of what cannot be told without the manifests · failed · not made ·
@@ -56,7 +57,8 @@ def status(recipe: Recipe, where: Where) -> list[FilmStatus]:
             return "made"
         try:
             corpus = films_of(verb, where, storage)
-            return "fresh" if is_fresh(verb, recipe.knobs(verb.name, verb.config), where, film, corpus) else "stale"
+            knobs = recipe.knobs(verb.name, verb.config)
+            return "fresh" if is_fresh(verb, knobs, where, storage, film, corpus) else "stale"
         except (MissingInput, UnitError):
             return "stale"
 

@@ -17,7 +17,8 @@ from mhmd.dataset.check import check
 from mhmd.dataset.place import Place, tidy
 from mhmd.dataset.published import is_whole, refuse_foreign
 from mhmd.errors import DatasetError, ManifestError, MissingInput, PictureError, StorageError
-from mhmd.make import is_fresh, make
+from mhmd.fresh import is_fresh
+from mhmd.make import make
 from mhmd.records import Mask, Verdict
 from mhmd.stage import CORPUS
 from mhmd.stages.shard import STAGE, ShardConfig
@@ -79,9 +80,9 @@ def test_a_dataset_cut_short_is_not_fresh_and_is_made_whole(corpus: Corpus, name
     corpus.shard()
     out = corpus.root / "out"
     whole = files(out)
-    assert is_fresh(STAGE, ShardConfig(), corpus.where, CORPUS, corpus.films)
+    assert is_fresh(STAGE, ShardConfig(), corpus.where, Storage(corpus.where.data), CORPUS, corpus.films)
     (out / name).write_bytes(whole[name][: len(whole[name]) // 2])
-    assert not is_fresh(STAGE, ShardConfig(), corpus.where, CORPUS, corpus.films)
+    assert not is_fresh(STAGE, ShardConfig(), corpus.where, Storage(corpus.where.data), CORPUS, corpus.films)
     corpus.shard()
     assert files(out) == whole
 

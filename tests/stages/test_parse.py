@@ -15,7 +15,7 @@ from typer.testing import CliRunner
 from mhmd.cli import app
 from mhmd.demo.footage import photograph
 from mhmd.errors import RecipeError, UsageError, WeightsError
-from mhmd.make import Event, Made, Started, films_of, make
+from mhmd.make import Event, Made, Started, make
 from mhmd.media.jpeg import decode_jpeg, encode_jpeg
 from mhmd.parsing.engine import Engine
 from mhmd.parsing.parser import load_parser
@@ -28,6 +28,7 @@ from mhmd.stage import Where
 from mhmd.stages import stage
 from mhmd.stages.parse import STAGE, ParseConfig, disagreement
 from mhmd.storage import Storage
+from mhmd.units import films_of
 
 FRAMES = ("astronaut", "coffee", "admiral")
 OFF = ParseConfig(second_look="off")
