@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import queue
+import signal
 import subprocess
 import sys
 import threading
@@ -49,11 +50,7 @@ class Child:
         if not self.unit:
             return None
         if self.process.poll() is not None and self._messages.empty():
-            return WorkerDied(
-                f"{self.unit}: its process ended with status {self.process.returncode}",
-                wanted="a result",
-                do="if it comes again, look into the unit's input; a decoder may have crashed on it",
-            )
+            return _death(self.unit, self.process.returncode)
         quiet_s = time.monotonic() - self.heard_at
         if quiet_s > watchdog.stall_s:
             return Stalled(
@@ -117,3 +114,18 @@ class Child:
             return sum(int(each.memory_info().rss) for each in (process, *process.children(recursive=True)))
         except psutil.NoSuchProcess:
             return 0
+
+
+def _death(unit: str, status: int) -> WorkerDied:
+    """The error of a unit whose process ended with this status, below 0 for a signal."""
+    if status == -signal.SIGKILL:
+        return WorkerDied(
+            f"{unit}: its process was killed",
+            wanted="a result",
+            do="for want of memory the system kills so: give fewer --workers, or look into the unit's input",
+        )
+    return WorkerDied(
+        f"{unit}: its process ended with status {status}",
+        wanted="a result",
+        do="if it comes again, look into the unit's input; a decoder may have crashed on it",
+    )

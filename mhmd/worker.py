@@ -16,7 +16,7 @@ import traceback
 from collections.abc import Callable
 from dataclasses import asdict
 
-from mhmd.errors import MhmdError
+from mhmd.errors import MhmdError, TooMuchMemory
 from mhmd.execute import Job, Outcome
 from mhmd.sparing import spare_pandas
 
@@ -62,6 +62,13 @@ def _make(job: Job, unit: str, tell: Tell) -> Outcome:
         return make_unit(job, unit, progress)
     except MhmdError as error:
         return Outcome.failure(unit, error)
+    except MemoryError as error:
+        refused = TooMuchMemory(
+            f"{unit}: the system gave no more memory ({error or 'it does not say how much was asked for'})",
+            wanted="enough for all units in hand",
+            do="give fewer --workers, raise the limit (ulimit -v, a cluster's), or look into its input",
+        )
+        return Outcome.failure(unit, refused)
 
 
 def _listen(units: queue.Queue[str]) -> None:

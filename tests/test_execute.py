@@ -11,7 +11,7 @@ from mhmd.make import Made, make
 from mhmd.records import Failure, Frame
 from mhmd.stage import AnyStage, Where
 from mhmd.storage import Stamp, Storage, schema_of
-from tests.fakes import bugs, dies, eats, feeds, hangs
+from tests.fakes import bugs, dies, eats, feeds, hangs, killed, starves
 from tests.fakes.common import NoKnobs
 
 
@@ -39,6 +39,16 @@ def test_a_unit_that_hangs_is_ended_and_the_others_go_on(workspace: Where, on: s
 def test_a_unit_that_eats_memory_is_ended_and_the_others_go_on(workspace: Where, stage: AnyStage) -> None:
     made = make(stage, NoKnobs(), workspace, workers=2, watchdog=Watchdog(memory_bytes=400_000_000))
     assert fates(made) == {"a": "made", "bad": "TooMuchMemory", "c": "made"}
+
+
+@pytest.mark.parametrize(("stage", "error"), [(starves.STAGE, "TooMuchMemory"), (killed.STAGE, "WorkerDied")])
+def test_a_unit_that_the_system_gives_no_memory_says_so_and_the_others_go_on(
+    workspace: Where, stage: AnyStage, error: str
+) -> None:
+    made = make(stage, NoKnobs(), workspace, workers=1)
+    assert fates(made) == {"a": "made", "bad": error, "c": "made"}
+    assert "memory" in made.failed[0].message
+    assert "--workers" in made.failed[0].message
 
 
 def test_a_unit_whose_process_dies_is_named_and_counted(workspace: Where) -> None:
