@@ -48,6 +48,8 @@ def filters_of(probe: Probe) -> list[Filter]:
 
 def _to_progressive(scanning: Scanning) -> list[Filter]:
     parity = {"mode": "send_frame", "parity": scanning.order}
+    if scanning.scan == "interlaced" and scanning.in_part:
+        return [Filter("idet"), Filter("bwdif", {**parity, "deint": "interlaced"})]
     if scanning.scan == "interlaced":
         return [Filter("bwdif", {**parity, "deint": "all"})]
     if scanning.scan == "telecined":

@@ -37,7 +37,7 @@ class Glance:
 
         self.frames = 0
         self.flagged = 0
-        self.combed = False
+        self.combed: list[int] = []  # the times of those that look so, in the time base of the stream
         self._bright = 0
         self._coloured = False
         self._to_rgb = ToRgb(colour)
@@ -55,7 +55,8 @@ class Glance:
         luma = self.luma(frame)
         self.frames += 1
         self.flagged += frame.interlaced_frame
-        self.combed = self.combed or looks_combed(thinned(luma))
+        if looks_combed(thinned(luma)):
+            self.combed.append(frame.pts or 0)
         if luma[::8, ::8].mean() >= BRIGHT_LUMA:
             self._bright += 1
             self._coloured = self._coloured or self._has_colour(frame)

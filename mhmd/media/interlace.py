@@ -48,8 +48,8 @@ FIELDS_SHARE = 0.15
 """A film is interlaced when, of the frames that tell something, this share has fields that were taken one after the
 other, always the same one first. Video has 0.8 and more, telecined film 0.5, progressive film below 0.02."""
 
-PART_SHARE = 0.4
-"""A film of which only a part is interlaced is, too, when in any one run the share is this."""
+VIDEO_SHARE = 0.4
+"""Where less of a film is so, only a part of it is video. That is found, too, when in any one run the share is this."""
 
 PULLDOWN_SHARE = 0.2, 0.65
 """Between these shares of a telecined film's frames are woven from two frames of film: two of five are."""
@@ -60,10 +60,14 @@ PULLDOWN_RATES = Fraction(29), Fraction(31)
 
 @dataclass(frozen=True, slots=True)
 class Scanning:
-    """How a film was scanned: `order` says which field is the earlier one, tff the even lines, bff the odd ones."""
+    """How a film was scanned: `order` says which field is the earlier one, tff the even lines, bff the odd ones.
+
+    `in_part`: only some of an interlaced film is.
+    """
 
     scan: Scan
     order: FieldOrder = "tff"
+    in_part: bool = False
 
 
 def thinned(luma: NDArray[np.uint8]) -> NDArray[np.int16]:
@@ -86,32 +90,50 @@ def may_be_telecined(rate: Fraction | None) -> bool:
 
 
 def scanning_of(
-    runs: Iterable[Sequence[NDArray[np.int16]]], rate: Fraction | None, *, flagged: bool, order: FieldOrder
+    spread: Iterable[Sequence[NDArray[np.int16]]],
+    combed: Iterable[Sequence[NDArray[np.int16]]],
+    rate: Fraction | None,
+    *,
+    flagged: bool,
+    order: FieldOrder,
 ) -> Scanning:
     """What runs of consecutive frames show, each of three `thinned` frames or more.
 
-    `flagged` and `order` are what the stream says: believed when too little moves to tell.
+    Some are `spread` evenly over the film, others are from where it looks `combed`. `flagged` and `order` are what the
+    stream says: believed when too little moves to tell.
     """
     kinds: Counter[str] = Counter()
     orders: Counter[FieldOrder] = Counter()
     part: FieldOrder | None = None
-    for run in runs:
-        of_run = [_kind(*three) for three in zip(run, run[1:], run[2:], strict=False)]
+    for run in spread:
+        of_run = _kinds(run)
         kinds.update(kind for kind, _ in of_run)
-        telling = [first for kind, first in of_run if kind != "still"]
-        for each, count in Counter(first for first in telling if first).items():
-            orders[each] += count
-            if len(telling) >= MIN_FRAMES and count >= PART_SHARE * len(telling):
-                part = each
+        orders.update(first for kind, first in of_run if first and kind != "still")
+        part = _video(of_run) or part
     told = kinds.total() - kinds["still"]
-    if told < MIN_FRAMES:
-        return Scanning("interlaced" if flagged else "progressive", order)
-    order, earlier = orders.most_common(1)[0] if orders else (order, 0)
-    if earlier < FIELDS_SHARE * told:
-        return Scanning("interlaced", part) if part else Scanning("progressive", order)
-    woven = kinds["woven"] / told
-    pulldown = PULLDOWN_SHARE[0] < woven < PULLDOWN_SHARE[1] and kinds["between"] < kinds["woven"] / 2
-    return Scanning("telecined" if pulldown and may_be_telecined(rate) else "interlaced", order)
+    common, earlier = orders.most_common(1)[0] if orders else (order, 0)
+    if told >= MIN_FRAMES and earlier >= FIELDS_SHARE * told:
+        woven = kinds["woven"] / told
+        pulldown = PULLDOWN_SHARE[0] < woven < PULLDOWN_SHARE[1] and kinds["between"] < kinds["woven"] / 2
+        if pulldown and may_be_telecined(rate):
+            return Scanning("telecined", common)
+        return Scanning("interlaced", common, in_part=earlier < VIDEO_SHARE * told)
+    part = part or next(filter(None, map(_video, map(_kinds, combed))), None)
+    if part:
+        return Scanning("interlaced", part, in_part=True)
+    return Scanning("interlaced" if told < MIN_FRAMES and flagged else "progressive", order)
+
+
+def _kinds(run: Sequence[NDArray[np.int16]]) -> list[tuple[str, FieldOrder | None]]:
+    """What each frame of a run shows, but the first and the last."""
+    return [_kind(*three) for three in zip(run, run[1:], run[2:], strict=False)]
+
+
+def _video(of_run: Sequence[tuple[str, FieldOrder | None]]) -> FieldOrder | None:
+    """Which field of the frames of a run is the earlier one, if they are video."""
+    telling = [first for kind, first in of_run if kind != "still"]
+    ((order, count),) = Counter(first for first in telling if first).most_common(1) or ((None, 0),)
+    return order if len(telling) >= MIN_FRAMES and count >= VIDEO_SHARE * len(telling) else None
 
 
 def _kind(

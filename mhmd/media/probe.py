@@ -17,7 +17,7 @@ from mhmd.media.container import declared_seconds, no_frame, opened, packets_of,
 from mhmd.media.dolby import refuse_ipt
 from mhmd.media.glance import Glance
 from mhmd.media.interlace import FieldOrder, Scan, Scanning, may_be_telecined, scanning_of, thinned
-from mhmd.media.samples import decoded, runs_of, samples_of
+from mhmd.media.samples import decoded, runs_at, samples_of, spread_runs
 from mhmd.media.upright import as_shown
 
 if TYPE_CHECKING:
@@ -156,5 +156,6 @@ def _scanning(path: Path, rate: Fraction | None, glance: Glance) -> Scanning:
         return Scanning("progressive")
     with opened(path) as (container, stream):
         order: FieldOrder = "bff" if stream.codec_context.field_order in BOTTOM_FIRST else "tff"
-        runs = ([thinned(glance.luma(frame)) for frame in run] for run in runs_of(container, stream))
-        return scanning_of(runs, rate, flagged=flagged, order=order)
+        runs = spread_runs(container, stream), runs_at(glance.combed, container, stream)
+        spread, combed = (([thinned(glance.luma(frame)) for frame in run] for run in each) for each in runs)
+        return scanning_of(spread, combed, rate, flagged=flagged, order=order)

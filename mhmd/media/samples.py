@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain, islice, takewhile
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -43,7 +43,7 @@ LIMITED_BLACK = 16
 """Luma of black as most films have it, 8 bits."""
 
 RUNS, RUN_FRAMES = 5, 32
-"""Runs of consecutive frames, evenly spread, that tell how the film was scanned, and their length."""
+"""Runs of consecutive frames that tell how the film was scanned, and their length."""
 
 PACKETS_A_KEYFRAME = 4
 """Packets from a keyframe on that may be needed until its frame comes out: two fields, a header of its own."""
@@ -65,11 +65,22 @@ def samples_of(
             yield frame
 
 
-def runs_of(container: InputContainer, stream: VideoStream) -> Iterator[Iterator[VideoFrame]]:
+def spread_runs(container: InputContainer, stream: VideoStream) -> Iterator[Iterator[VideoFrame]]:
     """Runs of consecutive frames of one size, evenly spread over the film; each is to be used up before the next."""
     for point in range(RUNS):
         if _seek(container, stream, (2 * point + 1) / (2 * RUNS)):
-            yield _of_one_size(islice(decoded(stream, packets_of(container, stream)), RUN_FRAMES))
+            yield _run(container, stream)
+
+
+def runs_at(times: Sequence[int], container: InputContainer, stream: VideoStream) -> Iterator[Iterator[VideoFrame]]:
+    """The same from some of these times on, in the stream's time base, or from the keyframes before them."""
+    for time in times[:: math.ceil(len(times) / RUNS) or 1]:
+        if _go_to(container, time, stream):
+            yield _run(container, stream)
+
+
+def _run(container: InputContainer, stream: VideoStream) -> Iterator[VideoFrame]:
+    return _of_one_size(islice(decoded(stream, packets_of(container, stream)), RUN_FRAMES))
 
 
 def _samples(container: InputContainer, stream: VideoStream, path: Path) -> Iterator[VideoFrame]:

@@ -275,7 +275,7 @@ def run(inputs: Inputs, config: ExtractConfig, sink: Sink) -> None:
 
 STAGE = Stage(
     name="extract",
-    version=10,
+    version=11,
     config=ExtractConfig,
     scope="film",
     reads=(),

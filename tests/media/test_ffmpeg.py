@@ -206,6 +206,16 @@ def test_interlaced_films_come_out_whole(top_first: bool, options: dict[str, str
     assert max(combing(picture) for picture in luma(frames)[1:-1]) < 1
 
 
+def test_of_films_interlaced_in_part_the_other_frames_stay_as_they_are(tmp_path: Path) -> None:
+    pictures = [*moving_pictures(120), *interlaced_pictures(moving_pictures(80)), *moving_pictures(120, seed=1)]
+    write_film(tmp_path / "film.mp4", pictures, evenly(280, Fraction(25)), Fraction(25))
+    decoder, frames = decode(tmp_path / "film.mp4")
+    assert decoder.filters.startswith("idet")
+    before, after = luma(list(PyavDecoder(tmp_path / "film.mp4", 0))), luma(frames)
+    assert max(combing(picture) for picture in after[123:159]) < 1  # it takes a few frames to notice
+    assert all(np.array_equal(before[place], after[place]) for place in [*range(120), *range(164, 280)])
+
+
 def test_telecined_films_come_out_as_they_were_shot(tmp_path: Path) -> None:
     shot, rate = moving_pictures(96), Fraction(30000, 1001)
     write_film(tmp_path / "film.mp4", telecined_pictures(shot), evenly(120, rate), rate)

@@ -13,6 +13,7 @@ import pytest
 from mhmd.errors import FilmMissing, FilmUnreadable
 from mhmd.media.bars import Bars
 from mhmd.media.container import opened
+from mhmd.media.interlace import Scanning
 from mhmd.media.probe import Crop, probe_film
 from tests.films import (
     Coding,
@@ -93,7 +94,15 @@ def test_a_part_that_is_interlaced_is_seen(top_first: bool, tmp_path: Path) -> N
     rate = Fraction(25)
     write_film(tmp_path / "film.mp4", mixed, evenly(len(mixed), rate), rate, Coding(options={"g": "15"}))
     scanning = probe_film(tmp_path / "film.mp4").scanning
-    assert (scanning.scan, scanning.order) == ("interlaced", "tff" if top_first else "bff")
+    assert scanning == Scanning("interlaced", "tff" if top_first else "bff", in_part=True)
+
+
+def test_a_short_part_that_is_interlaced_is_seen_where_it_looks_combed(tmp_path: Path) -> None:
+    """Between the five runs that are spread over the film: one keyframe in twenty lies in it."""
+    pictures, rate = moving_pictures(600, step_px=2), Fraction(25)
+    pictures[345:390] = interlaced_pictures(moving_pictures(90))
+    write_film(tmp_path / "film.mp4", pictures, evenly(600, rate), rate, Coding(options={"g": "15"}))
+    assert probe_film(tmp_path / "film.mp4").scanning == Scanning("interlaced", "tff", in_part=True)
 
 
 def test_flags_are_believed_where_nothing_moves(tmp_path: Path) -> None:
