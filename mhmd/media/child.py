@@ -32,11 +32,14 @@ TELL_S = 120.0
 END_S = 60.0
 """How long ffmpeg may take to end after its pipe is closed, s."""
 
-DECODED = re.compile(r"decoder -> .*?(?:best_effort_ts|\bpts):(-?\d+|NOPTS) .*?\bkeyframe:(\d)")
-"""The line of "-debug_ts" for each frame that the decoder gives; up to version 5 with a second kind of time."""
+OF_DECODER = re.compile(r"\[dec:\S+ @ \w+\] \[\w+\] (.+)")
+"""What the part of ffmpeg says that decodes. Names and titles of films are in the lines of others."""
 
-FAILED = ("Error submitting packet", "Decoding error", "Error while decoding stream")
-"""What ffmpeg says, in several versions, of a packet that gives no frame."""
+DECODED = re.compile(r"decoder -> pts:(-?\d+|NOPTS) .*?\bkeyframe:(\d)")
+"""Of "-debug_ts", for each frame that comes out of it."""
+
+FAILED = ("Error submitting packet", "Decoding error")
+"""What is said of a packet that gives no frame."""
 
 PACKETS = re.compile(r"\[verbose\]   Input stream #0:\d+ \(video\): (\d+) packets read")
 
@@ -105,24 +108,14 @@ class Said:
         """
         if not self.chroma and (found := OUTPUT.search(line)):
             self.chroma = next(iter(CHROMA_PLACES.intersection((found[1] or "").split(", "))), "unspecified")
-        if found := DECODED.search(line):
-            pts = None if found[1] == "NOPTS" else int(found[1])
-            self.frames.append(Heard(pts, found[2] == "1", self.corrupt, self.lost, self.doubt))
-            self.latest = max(self.latest, pts or self.latest)
-            self.corrupt, self.lost, self.doubt = False, 0, ""
-        elif "Decoder returned EOF" in line:
-            self.latest = sys.maxsize
+        if told := OF_DECODER.search(line):
+            self._hear_decoder(told[1])
         elif not self.decoder and (found := DECODER.match(line)):
             self.decoder = found[1]
         elif " -> " in line or " <- " in line:
             pass
         elif found := INPUT.match(line):
             self.colours.append((found[1], found[2]))
-        elif "corrupt decoded frame" in line:
-            self.corrupt = True
-        elif any(words in line for words in FAILED):
-            self.lost += 1
-            self.doubt = ""
         elif found := PACKETS.search(line):
             self.packets = int(found[1])
         elif found := NEW_SIZE.search(line):
@@ -132,6 +125,20 @@ class Said:
             self.doubt = self.doubt or (found[3].strip() if spoilt else "")
         if len(self.complaints) < COMPLAINTS and (found := COMPLAINT.search(line)):
             self.complaints.append(found[1].strip())
+
+    def _hear_decoder(self, told: str) -> None:
+        if found := DECODED.match(told):
+            pts = None if found[1] == "NOPTS" else int(found[1])
+            self.frames.append(Heard(pts, found[2] == "1", self.corrupt, self.lost, self.doubt))
+            self.latest = max(self.latest, pts or self.latest)
+            self.corrupt, self.lost, self.doubt = False, 0, ""
+        elif told.startswith("Decoder returned EOF"):
+            self.latest = sys.maxsize
+        elif told.startswith("corrupt decoded frame"):
+            self.corrupt = True
+        elif told.startswith(FAILED):
+            self.lost += 1
+            self.doubt = ""
 
 
 class Child:
@@ -178,7 +185,7 @@ class Child:
             said = self._said
             if not self._news.wait_for(lambda: self._ended or said.latest >= pts, TELL_S):
                 raise DependencyError(
-                    "ffmpeg does not tell which frames it decodes", wanted="ffmpeg 5.1 or later", do="install it"
+                    "ffmpeg does not tell which frames it decodes", wanted="ffmpeg 7.1 or later", do="install it"
                 )
             found: list[Heard] = []
             while said.frames and (said.frames[0].pts is None or said.frames[0].pts <= pts):

@@ -30,7 +30,7 @@ from mhmd.media.container import (
 )
 from mhmd.media.decode import Decoded, Decoder, held_back
 from mhmd.media.filters import Filter
-from mhmd.media.program import CROPPING, find_ffmpeg, version_of
+from mhmd.media.program import find_ffmpeg
 
 if TYPE_CHECKING:
     from av.container import InputContainer
@@ -143,12 +143,11 @@ class FfmpegDecoder(Decoder):
 
         time_base = time_base_of(stream)
         own = {"hwaccel": self._hwaccel} if self._hwaccel else {}
-        if version_of(self._program) >= CROPPING:
-            own["apply_cropping"] = "codec"
         film = ffmpeg.input(
             url_of(self._path),
             **input_options(),
             **own,
+            apply_cropping="codec",
             threads=1,
             copyts=None,
             noautorotate=None,

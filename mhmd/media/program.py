@@ -10,11 +10,9 @@ from functools import cache
 
 from mhmd.errors import DependencyError
 
-LEAST = (59, 37)
-"""libavcodec of FFmpeg 5.1, the first with all options that are needed."""
-
-CROPPING = (61, 19)
-"""libavcodec of FFmpeg 7.1: from then on the program cuts off what the container says, unless it is told not to."""
+LEAST = (61, 19)
+"""libavcodec of FFmpeg 7.1. Earlier ones do not say what changes within a film, count packets of other streams, or
+make other times of transport streams."""
 
 LIBAVCODEC = re.compile(r"^libavcodec +(\d+)\. *(\d+)\.", re.MULTILINE)
 
@@ -29,11 +27,11 @@ def find_ffmpeg(filters: Collection[str] = ()) -> str:
         raise DependencyError(
             "no ffmpeg is found", wanted="ffmpeg on PATH, or imageio-ffmpeg", do="install one of them"
         )
-    usable = [program for program in found if version_of(program) >= LEAST]
+    usable = [program for program in found if _version_of(program) >= LEAST]
     if not usable:
         raise DependencyError(
             f"{' and '.join(found)} cannot be run, or is too old",
-            wanted="ffmpeg 5.1 or later",
+            wanted="ffmpeg 7.1 or later",
             do="install imageio-ffmpeg, or put such an ffmpeg on PATH",
         )
     lacking = {program: sorted({*filters} - filters_in(program)) for program in usable}
@@ -60,7 +58,7 @@ def _programs() -> Iterator[str]:
 
 
 @cache
-def version_of(program: str) -> tuple[int, int]:
+def _version_of(program: str) -> tuple[int, int]:
     """The version of libavcodec that an ffmpeg has, which builds of any name tell; (0, 0) where it tells nothing."""
     found = LIBAVCODEC.search(_told(program, "-version"))
     return (int(found[1]), int(found[2])) if found else (0, 0)

@@ -12,16 +12,17 @@ def said(*lines: str) -> Said:
     return found
 
 
-def test_frames_in_the_words_of_several_versions() -> None:
+DECODER = "[vist#0:0/h264 @ 0x1] [dec:h264 @ 0x2]"
+
+
+def test_frames() -> None:
     found = said(
-        "[vist#0:0/h264 @ 0x1] [dec:h264 @ 0x2] [warning] corrupt decoded frame",
-        "[vist#0:0/h264 @ 0x1] [dec:h264 @ 0x2] [info] decoder -> pts:512 pts_time:0.04 pkt_dts:512 pkt_dts_time:0.04 "
+        f"{DECODER} [warning] corrupt decoded frame",
+        f"{DECODER} [info] decoder -> pts:512 pts_time:0.04 pkt_dts:512 pkt_dts_time:0.04 "
         "duration:512 duration_time:0.04 keyframe:1 frame_type:1 time_base:1/12288",
-        "[vist#0:0/h264 @ 0x1] [dec:h264 @ 0x2] [error] Error submitting packet to decoder: Invalid data",
-        "[info] decoder -> ist_index:0 type:video frame_pts:NOPTS frame_pts_time:NOPTS best_effort_ts:-1024 "
-        "best_effort_ts_time:-0.08 keyframe:0 frame_type:2 time_base:1/12288",
-        "[info] decoder -> ist_index:0 type:video frame_pts:NOPTS frame_pts_time:NOPTS best_effort_ts:NOPTS "
-        "best_effort_ts_time:NOPTS keyframe:0 frame_type:2 time_base:1/12288",
+        f"{DECODER} [error] Error submitting packet to decoder: Invalid data",
+        f"{DECODER} [info] decoder -> pts:-1024 pts_time:-0.08 keyframe:0 frame_type:2 time_base:1/12288",
+        f"{DECODER} [info] decoder -> pts:NOPTS pts_time:NOPTS keyframe:0 frame_type:2 time_base:1/12288",
     )
     assert list(found.frames) == [
         Heard(512, True, True, 0, doubt=""),
@@ -34,7 +35,7 @@ def test_frames_in_the_words_of_several_versions() -> None:
 
 def test_parts_of_lines_that_others_come_between() -> None:
     found = said(
-        "[info]   Stream #0:0[vist#0:0/h264 @ 0x1] [info] decoder -> pts:0 pts_time:0 keyframe:1 frame_type:1",
+        f"[info]   Stream #0:0{DECODER} [info] decoder -> pts:0 pts_time:0 keyframe:1 frame_type:1",
         ": Video: rawvideo, 1 reference frame (I420 / 0x30), yuv420p(tv, bt709, top first, left), 64x64"
         "[vf#0:0 @ 0x3] [info] filter -> pts:0 pts_time:0 time_base:1/24",
     )
@@ -51,7 +52,7 @@ def test_counts_and_sizes() -> None:
 
 
 MAPPED = "[info]   Stream #0:0 (hevc) -> select:default"
-FRAME = "[info] decoder -> pts:512 pts_time:0.04 keyframe:1 frame_type:1"
+FRAME = f"{DECODER} [info] decoder -> pts:512 pts_time:0.04 keyframe:1 frame_type:1"
 
 
 @pytest.mark.parametrize(
@@ -66,13 +67,19 @@ FRAME = "[info] decoder -> pts:512 pts_time:0.04 keyframe:1 frame_type:1"
         ([MAPPED, "[hevc @ 0x1] [error] Invalid SEI message"], ""),
         ([MAPPED, "[NULL @ 0x1] [error] what the container's parser says"], ""),
         (["[hevc @ 0x1] [error] what was said before decoding began"], ""),
-        ([MAPPED, "[hevc @ 0x1] [error] lost", "[x] [error] Error submitting packet to decoder: lost"], ""),
+        ([MAPPED, "[hevc @ 0x1] [error] lost", f"{DECODER} [error] Error submitting packet: lost"], ""),
     ],
 )
 def test_what_a_decoder_says_of_a_frame(lines: list[str], doubt: str) -> None:
     assert [each.doubt for each in said(*lines, FRAME, FRAME).frames] == [doubt, ""]
 
 
+TITLE = "[info]     title           : "
+
+
 def test_a_film_cannot_speak_for_ffmpeg() -> None:
-    assert said("[info]     title           : Input stream #0:0 (video): 9 packets read").packets == 0
-    assert said("[info]     title           : Stream #0:0 (h264) -> select").decoder == ""
+    assert said(f"{TITLE}Input stream #0:0 (video): 9 packets read").packets == 0
+    assert said(f"{TITLE}Stream #0:0 (h264) -> select").decoder == ""
+    assert not said(f"{TITLE}decoder -> pts:99 pts_time:0.04 keyframe:1 frame_type:1").frames
+    spoken = said(f"{TITLE}Decoding error", f"{TITLE}corrupt decoded frame", f"{TITLE}Decoder returned EOF")
+    assert (spoken.lost, spoken.corrupt, spoken.latest) == (0, False, Said().latest)
