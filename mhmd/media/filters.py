@@ -35,6 +35,9 @@ class Filter:
 _WHOLE = [Filter("format", {"pix_fmts": "yuv444p16le"})]
 """Of odd sizes with halved chroma zscale would cut the last line off."""
 
+_ENDED = Filter("format", {"pix_fmts": "gbrp16le"})
+"""Light from which what is below 0 or above 1 is cut off: of that, some versions of zscale make other colours."""
+
 
 def filters_of(probe: Probe) -> list[Filter]:
     """What a film's frames have to go through; nothing for a progressive film of ordinary light and colours."""
@@ -82,6 +85,8 @@ def _to_ordinary_light(probe: Probe) -> list[Filter]:
         Filter("format", {"pix_fmts": "gbrpf32le"}),
         Filter("zscale", {"primaries": "709"}),
         Filter("tonemap", {"tonemap": "mobius", "desat": "0", "peak": f"{PEAK:.3f}"}),
+        Filter("zscale", {"range": "full"}),
+        _ENDED,
         Filter("zscale", {"matrix": "709", "range": "limited", "transfer": "709"}),
         Filter("format", {"pix_fmts": "yuv444p"}),
     ]
@@ -100,10 +105,12 @@ def _to_ordinary_colours(probe: Probe) -> list[Filter]:
                 "transferin": transfer,
                 "primariesin": ZSCALE_PRIMARIES.get(coded.primaries, "2020"),
                 "primaries": "709",
-                "transfer": transfer,
-                "matrix": "709",
-                "range": "limited",
+                "transfer": "linear",
+                "matrix": "gbr",
+                "range": "full",
             },
         ),
+        _ENDED,
+        Filter("zscale", {"matrix": "709", "range": "limited", "transfer": transfer}),
         Filter("format", {"pix_fmts": "yuv444p10le"}),
     ]

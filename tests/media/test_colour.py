@@ -181,6 +181,23 @@ def test_wide_colours_are_shown_as_an_ordinary_screen_does(
     assert error(decoded(path, probe.coded), chart(size))[1] > 2 * CODEC_ERROR
 
 
+def test_colours_beyond_an_ordinary_screen_end_at_its_own(tmp_path: Path) -> None:
+    """Channel by channel, in linear light: nothing else moves with the one that ends."""
+    corners = [[r, g, b] for r in (40, 255) for g in (40, 255) for b in (40, 255)]
+    coded = np.repeat(np.repeat(np.array(corners, np.uint8)[None], 64, axis=0), 16, axis=1)
+    write_film(
+        path := tmp_path / "film.mkv",
+        [coded] * 3,
+        evenly(3, Fraction(24)),
+        coding=Coding("ffv1", "bgr0", "bt709", tagged=True, transfer=1, primaries=9),
+    )
+    probe = probe_film(path)
+    frame = next(iter(decoder_for(path, probe, max_damage=0))).frame
+    light = ((coded / 255) ** 2.4 @ np.linalg.inv(np.transpose(IN_PRIMARIES[9]))).clip(0, 1)
+    away = np.abs(ToRgb(probe.colour).picture(frame) - light ** (1 / 2.4) * 255)
+    assert away[:, np.arange(8 * 16) % 16 > 7].max() < 4
+
+
 def test_the_measure_tells_a_wrong_matrix_and_a_wrong_range(tmp_path: Path) -> None:
     path = film_of(tmp_path / "film.mp4", HD, Coding(matrix="bt709"))
     assert error(decoded(path, Colour("bt601", "limited", "")), chart(HD))[1] > 2 * CODEC_ERROR
