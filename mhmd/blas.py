@@ -7,13 +7,15 @@ from contextlib import AbstractContextManager, nullcontext
 from functools import cache
 from typing import TYPE_CHECKING
 
+from mhmd.cores import cores
+
 if TYPE_CHECKING:
     from threadpoolctl import ThreadpoolController
 
 
 def all_threads() -> AbstractContextManager[object]:
     """Inside the block products take as many threads as this process may (OMP_NUM_THREADS, or as many as cores)."""
-    threads = int(os.environ.get("OMP_NUM_THREADS") or os.cpu_count() or 1)
+    threads = int(os.environ.get("OMP_NUM_THREADS") or cores())
     return nullcontext() if threads == 1 else _pools().limit(limits=threads, user_api="blas")
 
 

@@ -10,10 +10,12 @@ import subprocess
 import sys
 import threading
 import time
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import psutil
 
+from mhmd.cores import cores
 from mhmd.errors import MhmdError, Stalled, TooMuchMemory, WorkerDied
 
 if TYPE_CHECKING:
@@ -34,8 +36,9 @@ class Child:
         self.unit = ""
         self._job = job
         self._messages = messages
-        threads = str(max(1, (os.cpu_count() or 1) // workers))
-        self._surroundings = KEEP | dict.fromkeys(("OMP_NUM_THREADS", "NUMBA_NUM_THREADS"), threads) | ONE_THREAD
+        share = max(1, cores() // workers)
+        threads = {name: str(min(share, _asked(name) or share)) for name in ("OMP_NUM_THREADS", "NUMBA_NUM_THREADS")}
+        self._surroundings = KEEP | threads | ONE_THREAD
         if job.gpus:
             self._surroundings["CUDA_VISIBLE_DEVICES"] = job.gpus[number]
         self._start()
@@ -76,7 +79,8 @@ class Child:
         self.process.kill()
         self.process.wait()
         if self.process.stdin:
-            self.process.stdin.close()
+            with suppress(BrokenPipeError):  # what it did not take is in the buffer still
+                self.process.stdin.close()
         self._reader.join()
 
     def _start(self) -> None:
@@ -114,6 +118,12 @@ class Child:
             return sum(int(each.memory_info().rss) for each in (process, *process.children(recursive=True)))
         except psutil.NoSuchProcess:
             return 0
+
+
+def _asked(name: str) -> int:
+    """The number of threads that the user asks for in a variable of the environment; 0 where there is none."""
+    value = os.environ.get(name, "")
+    return int(value) if value.isdecimal() else 0
 
 
 def _death(unit: str, status: int) -> WorkerDied:

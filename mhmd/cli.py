@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -35,6 +34,7 @@ from mhmd.commands.parameters import (
     Worst,
     check_sheet,
 )
+from mhmd.cores import cores
 from mhmd.entries import LabelEntry, SplitEntry
 from mhmd.errors import MhmdError, UsageError
 from mhmd.execute import Watchdog
@@ -54,7 +54,7 @@ app = typer.Typer(
     rich_markup_mode="rich",
 )
 
-CORES = os.cpu_count() or 1
+CORES = cores()
 
 INTERRUPTED = 130
 """The status that Typer ends with after Ctrl-C, as shells have it."""

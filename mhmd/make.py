@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import errno
 import importlib
-import os
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
+from mhmd.cores import cores
 from mhmd.dataset.published import refuse_foreign
 from mhmd.entries import FilmEntry
 from mhmd.errors import ManifestError, MissingInput, StorageError, UsageError
@@ -167,7 +167,7 @@ def make_unit(job: Job, unit: str, progress: StoredProgress) -> Outcome:
     if is_made(stage, inputs, storage, job.where, digest):
         return Outcome(unit, "fresh")
     sink = (
-        DatasetSink(job.where.dataset(), digest, progress, threads=os.cpu_count() or 1)
+        DatasetSink(job.where.dataset(), digest, progress, threads=cores())
         if stage.scope == "dataset"
         else Sink(storage, unit, stage.writes, stage.bytes_to, progress)
     )

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import queue
 from pathlib import Path
 
 import pytest
 
-from mhmd.execute import StageBug, Watchdog
+from mhmd.children import Child
+from mhmd.execute import Job, StageBug, Watchdog
 from mhmd.make import Made, make
 from mhmd.records import Failure, Frame
 from mhmd.stage import AnyStage, Where
@@ -57,6 +59,14 @@ def test_a_unit_whose_process_dies_is_named_and_counted(workspace: Where) -> Non
         assert fates(made) == {"a": "made" if attempt == 1 else "fresh", "bad": "WorkerDied", "c": fates(made)["a"]}
         rows = Storage(workspace.data).table(f"{Failure.TABLE}/fake/bad.parquet").to_pylist()
         assert [(row["class"], row["attempt"]) for row in rows] == [("WorkerDied", attempt)]
+
+
+def test_a_process_that_died_in_between_can_be_given_a_unit_and_ended(workspace: Where) -> None:
+    child = Child(Job("tests.fakes.hangs", "{}", workspace, ("a",)), queue.Queue(), 1, 0)
+    child.process.kill()
+    child.process.wait()
+    child.give("a")
+    child.kill()
 
 
 @pytest.mark.parametrize("on", ["serial", "processes"])

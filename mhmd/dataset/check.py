@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-import os
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from mhmd.cores import cores
 from mhmd.dataset.described import Stats, companion_problems, rows_of, stats_of
 from mhmd.dataset.inside import shard_problems
 from mhmd.dataset.published import SAMPLES, STATS, listed
@@ -37,7 +37,7 @@ def check(out: str | Path, *, fast: bool = False, readers: int = 1, progress: To
 
     files = Storage(str(out))
     sums = sums_of(files)
-    with ThreadPoolExecutor(os.cpu_count(), thread_name_prefix="check") as pool:
+    with ThreadPoolExecutor(cores(), thread_name_prefix="check") as pool:
         checked = pool.map(lambda name: list(_file_problems(files, name, sums[name])), sums)
         problems = list(_all(checked, sums, progress))
         problems += [

@@ -14,6 +14,7 @@ from time import perf_counter
 import torch
 from lightning_fabric import Fabric
 
+from mhmd.cores import cores
 from mhmd.errors import RecipeError, UsageError
 from mhmd.historynet import checkpoint, state
 from mhmd.historynet.checkpoint import About
@@ -105,7 +106,7 @@ def train(
 
 def _share_of_cores(fabric: Fabric) -> int:
     processes = int(os.environ.get("LOCAL_WORLD_SIZE", fabric.world_size))
-    return max(1, min(MOST_WORKERS, (os.cpu_count() or 1) // processes))
+    return max(1, min(MOST_WORKERS, cores() // processes))
 
 
 def _opened(shards: str, run: Path, config: TrainConfig) -> tuple[Dataset, int]:

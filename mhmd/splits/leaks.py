@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from mhmd.cores import cores
 from mhmd.entries import FilmEntry, SplitEntry
 from mhmd.errors import DatasetError, MissingInput
 from mhmd.inputs import table_path
@@ -150,7 +150,7 @@ def _looked_at(out: Path, rows: pa.Table, progress: Progress) -> pa.Table:
 
     shards = sorted(set(rows["shard"].to_pylist()))
     seen: dict[str, tuple[int | None, bytes]] = {}
-    with ThreadPoolExecutor(os.cpu_count(), thread_name_prefix="look") as pool:
+    with ThreadPoolExecutor(cores(), thread_name_prefix="look") as pool:
         for number, found in enumerate(pool.map(lambda shard: _seen_in(out / shard), shards)):
             seen |= found
             progress(number + 1, len(shards), shards[number])
