@@ -56,6 +56,8 @@ class PyavDecoder(Decoder):
                 doubt.told = ""
                 self._lose()
                 continue
+            if not frames:
+                clock.without_frame(held_back(stream))
             for frame in frames:
                 if doubt.told:
                     self._doubt(doubt.told)
@@ -108,6 +110,14 @@ class _Clock:
         """A packet gave no frame."""
         if self._times:
             self._times.popleft()
+
+    def without_frame(self, held: int) -> None:
+        """The last packet gave no frame: where the decoder holds back no more than so many, it stands for none.
+
+        MPEG-4 has such packets, "not coded", where the picture before is to stand for longer.
+        """
+        if self._times and len(self._times) > held:
+            self._times.pop()
 
     def pts_of(self, frame: VideoFrame) -> int | None:
         """When the next frame is shown."""

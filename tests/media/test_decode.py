@@ -62,6 +62,31 @@ def test_other_containers(suffix: str, tmp_path: Path) -> None:
         assert abs(decoded.ticks * time_base - time) <= Fraction(1, 1000)
 
 
+NOT_CODED = bytes.fromhex("000001b6504f")
+"""A picture of MPEG-4 that says of itself, at 25 a second, that there is none: the one before stands for longer."""
+
+
+@pytest.mark.parametrize(("name", "b_frames"), [("pyav", "0"), ("pyav", "2"), ("ffmpeg", "0")])
+def test_pictures_of_an_avi_that_are_not_coded(b_frames: str, name: str, tmp_path: Path) -> None:
+    path = tmp_path / "film.avi"
+    coded = make_film(tmp_path / "coded.avi", [60], rate=Fraction(25), coding=Coding("mpeg4", options={"bf": b_frames}))
+    places = list[int]()
+    with av.open(str(coded.path)) as film, av.open(str(path), "w") as container:
+        stream = container.add_stream_from_template(film.streams.video[0])
+        for number, packet in enumerate(packet for packet in film.demux(video=0) if packet.size):
+            place = number + (number + 5) // 12
+            copies = [(bytes(packet), place), (NOT_CODED, place + 1)][: 1 + (number % 12 == 6)]
+            for content, time in copies:
+                copy = av.Packet(content)
+                copy.stream, copy.time_base, copy.is_keyframe = stream, packet.time_base, packet.is_keyframe
+                copy.dts = copy.pts = time
+                container.mux(copy)
+            places.append(place)
+    decoder = decoder_for(path, probe_film(path), max_damage=0, name=name)
+    assert [frame.ticks for frame in decoder] == places
+    assert decoder.errors == 0
+
+
 @pytest.mark.parametrize("suffix", [".avi", ".asf"])
 @pytest.mark.parametrize("codec", ["mpeg4", "libx264"])
 def test_b_frames_in_containers_without_times_of_showing(codec: str, suffix: str, tmp_path: Path) -> None:
