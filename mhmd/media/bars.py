@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from statistics import median
 from typing import TYPE_CHECKING
 
@@ -29,6 +29,9 @@ SAME = 0.006
 
 MIN_STEP = 6.0
 """At a bar's edge luma rises at once by this, in the median of its votes; a dark ceiling ends gradually."""
+
+BLENDED = 0.6
+"""An entry beside a bar that has less than this share of the light behind it is mixed of both."""
 
 MIN_PICTURE_SHARE = 1 / 3
 """Of width and of height: if less would remain, it is a title card or a night scene, not bars."""
@@ -82,6 +85,11 @@ def formats_of(lumas: Iterable[NDArray[np.uint8]], black: int = BLACK_LUMA) -> t
     found.sort(key=lambda each: -each[0])
     formats = [bars for _, bars in found] or [Bars()]
     return (formats[0], *(bars for bars in formats[1:] if _changes_format(bars, formats[0])))
+
+
+def at_whole_chroma(bars: Bars, columns: int, rows: int) -> Bars:
+    """Bars beyond which a picture begins with a whole pixel of chroma: one of so many `columns` and `rows` of luma."""
+    return replace(bars, left=-(-bars.left // columns) * columns, top=-(-bars.top // rows) * rows)
 
 
 def ends_at(luma: NDArray[np.uint8], bars: Bars) -> bool:
@@ -156,8 +164,9 @@ def _formats(votes: Sequence[_Vote], all_votes: int) -> list[tuple[int, int, lis
         start, end = (round(median(ends)) for ends in zip(*((votes[v].start, votes[v].end) for v in best), strict=True))
         around = _agreeing(votes, left, start, end, 4 * near)
         left = [index for index in left if index not in around]
-        start = start + start % 2 if _has_step([votes[index].mean for index in best], start) else 0
-        end = end if _has_step([votes[index].mean[::-1] for index in best], end) else 0
+        start = _whole_from([votes[index].mean for index in best], start)
+        end = _whole_from([votes[index].mean[::-1] for index in best], end)
+        start += start % 2
         end += (size - start - end) % 2 if start or end else 0
         if size - start - end >= MIN_PICTURE_SHARE * size:
             found.append((start, end, around))
@@ -186,12 +195,19 @@ def _agreeing(votes: Sequence[_Vote], among: Sequence[int], start: int, end: int
     return [each for each in among if max(abs(votes[each].start - start), abs(votes[each].end - end)) <= near]
 
 
-def _has_step(profiles: Sequence[NDArray[np.float64]], edge: int) -> bool:
-    """Whether mean luma rises abruptly at the entry `edge`, in the median of the frames."""
+def _whole_from(profiles: Sequence[NDArray[np.float64]], edge: int) -> int:
+    """Where a picture begins that may have a bar up to the entry `edge`: there, one further where that is mixed, or 0.
+
+    It is a bar if mean luma rises abruptly, in the median of the frames.
+    """
     if edge == 0:
-        return True
-    inside = (each[edge + 1 : edge + 4].mean() - each[max(0, edge - 4) : edge].mean() for each in profiles)
-    return median(float(step) for step in inside) >= MIN_STEP
+        return 0
+    bars = [float(each[max(0, edge - 4) : edge].mean()) for each in profiles]
+    steps = [float(each[edge + 1 : edge + 4].mean()) - bar for each, bar in zip(profiles, bars, strict=True)]
+    if median(steps) < MIN_STEP:
+        return 0
+    mixed = [float(each[edge]) - bar < BLENDED * step for each, bar, step in zip(profiles, bars, steps, strict=True)]
+    return edge + (2 * sum(mixed) > len(mixed))
 
 
 def _changes_format(bars: Bars, main: Bars) -> bool:

@@ -88,7 +88,7 @@ def _to_ordinary_light(probe: Probe) -> list[Filter]:
         Filter("zscale", {"range": "full"}),
         _ENDED,
         Filter("zscale", {"matrix": "709", "range": "limited", "transfer": "709"}),
-        Filter("format", {"pix_fmts": "yuv444p"}),
+        Filter("format", {"pix_fmts": probe.frame_format}),
     ]
 
 
@@ -112,5 +112,5 @@ def _to_ordinary_colours(probe: Probe) -> list[Filter]:
         ),
         _ENDED,
         Filter("zscale", {"matrix": "709", "range": "limited", "transfer": transfer}),
-        Filter("format", {"pix_fmts": "yuv444p10le"}),
+        Filter("format", {"pix_fmts": probe.frame_format}),
     ]

@@ -41,3 +41,11 @@ def is_planar_yuv(form: str) -> bool:
     if of.is_rgb or of.is_big_endian or len(of.components) < 3:
         return False
     return [component.plane for component in of.components[:3]] == [0, 1, 2]
+
+
+def chroma_step(form: str) -> tuple[int, int]:
+    """How many columns and rows of luma share a pixel of chroma in frames of a format of this name."""
+    from av import VideoFormat
+
+    of, many = VideoFormat(form), 16
+    return many // of.chroma_width(many), many // of.chroma_height(many)

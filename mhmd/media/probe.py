@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from itertools import chain, islice
@@ -10,20 +11,23 @@ from typing import TYPE_CHECKING
 
 from mhmd.errors import FilmUnreadable
 from mhmd.media.aspect import PixelAspect
-from mhmd.media.bars import Bars, formats_of
+from mhmd.media.bars import Bars, at_whole_chroma, formats_of
 from mhmd.media.black import black_of
 from mhmd.media.colour import HDR_TRANSFERS, WIDE_PRIMARIES, Colour, Tags, colour_of, tags_in, tags_of
 from mhmd.media.container import declared_seconds, no_frame, opened, packets_of, time_base_of
 from mhmd.media.dolby import refuse_ipt
 from mhmd.media.glance import Glance
 from mhmd.media.interlace import FieldOrder, Scan, Scanning, may_be_telecined, scanning_of, thinned
+from mhmd.media.planes import chroma_step
 from mhmd.media.samples import decoded, runs_at, samples_of, spread_runs
 from mhmd.media.upright import as_shown
 
 if TYPE_CHECKING:
+    import numpy as np
     from av import VideoFrame
     from av.container import InputContainer
     from av.video.stream import VideoStream
+    from numpy.typing import NDArray
 
 BOTTOM_FIRST = (3, 4)
 """FFmpeg's field orders in which the odd lines are shown first, whichever field is coded first."""
@@ -89,11 +93,16 @@ class Probe:
         return replace(self.coded, matrix="bt709", range="limited") if self.hdr or self.wide else self.coded
 
     @property
+    def frame_format(self) -> str:
+        """The pixel format of the frames that come from a decoder, in FFmpeg's words."""
+        return "yuv444p" if self.hdr else "yuv444p10le" if self.wide else self.pixel_format
+
+    @property
     def frame_bytes(self) -> int:
         """The size of a decoded frame, about: the same whichever decoder gives it."""
         from av import VideoFormat
 
-        return max(1, self.width * self.height * VideoFormat(self.pixel_format).padded_bits_per_pixel // 8)
+        return max(1, self.width * self.height * VideoFormat(self.frame_format).padded_bits_per_pixel // 8)
 
     def crop(self, bars: Bars) -> Crop:
         """What lies inside bars."""
@@ -126,7 +135,7 @@ def probe_film(path: Path, color_matrix: str | None = None) -> Probe:
             pixel_format=first.format.name,
             tags=tags_of(first),
             coded=coded,
-            formats=formats_of(lumas, black),
+            formats=_formats(lumas, black, first.format.name),
             black=black,
             pixel_aspect=pixel_aspect.found(),
             rotation_deg=rotation_deg,
@@ -134,6 +143,12 @@ def probe_film(path: Path, color_matrix: str | None = None) -> Probe:
             monochrome=glance.monochrome,
             scanning=_scanning(path, rate, glance),
         )
+
+
+def _formats(lumas: Iterable[NDArray[np.uint8]], black: int, form: str) -> tuple[Bars, ...]:
+    """The bars of each format that a film of this pixel format has."""
+    step = chroma_step(form)
+    return tuple(dict.fromkeys(at_whole_chroma(bars, *step) for bars in formats_of(lumas, black)))
 
 
 def _first_frame(container: InputContainer, stream: VideoStream, path: Path) -> VideoFrame:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from mhmd.media.bars import MIN_VOTES, Bars, formats_of, is_lit
 from mhmd.media.black import black_of
 from mhmd.media.probe import probe_film
-from tests.films import Coding, Picture, Scene, make_film, scene_pictures, write_film
+from tests.films import Coding, Picture, Scene, evenly, make_film, scene_pictures, write_film
 
 
 def luma(left: int = 0, top: int = 0, right: int = 0, bottom: int = 0, level: int = 120, noise: int = 4) -> Picture:
@@ -32,6 +32,22 @@ def test_bars_are_found_and_what_remains_is_even(left: int, top: int, right: int
     assert 0 <= bars.right - right <= 2
     assert 0 <= bars.bottom - bottom <= 2
     assert {bars.left % 2, bars.top % 2, (bars.left + bars.right) % 2, (bars.top + bars.bottom) % 2} == {0}
+
+
+@pytest.mark.parametrize(("share", "more"), [(0.2, 2), (0.5, 2), (0.8, 0)])
+def test_what_is_mixed_of_bar_and_picture_is_no_picture(share: float, more: int) -> None:
+    """As where a film was scaled after its bars were made."""
+    picture = luma(top=8, bottom=8)
+    picture[[8, 71]] = picture[[8, 71]] * share
+    assert formats_of([picture] * MIN_VOTES) == (Bars(top=8 + more, bottom=8 + more),)
+
+
+@pytest.mark.parametrize(("form", "left", "top"), [("yuv420p", 10, 10), ("yuv411p", 12, 10), ("yuv410p", 12, 12)])
+def test_pictures_begin_with_a_whole_pixel_of_chroma(form: str, left: int, top: int, tmp_path: Path) -> None:
+    picture = np.full((144, 192, 3), 120, np.uint8)
+    picture[:10] = picture[-10:] = picture[:, :10] = picture[:, -10:] = 0
+    write_film(tmp_path / "film.mkv", [picture] * 12, evenly(12, Fraction(24)), coding=Coding("ffv1", form))
+    assert probe_film(tmp_path / "film.mkv").formats == (Bars(left, top, 10, 10),)
 
 
 def tape(level: int, noise: float, *, upright: bool = False) -> list[Picture]:

@@ -175,7 +175,7 @@ def test_wide_colours_are_shown_as_an_ordinary_screen_does(
     decoder = decoder_for(path, probe, max_damage=0)
     frame = next(iter(decoder)).frame
     lightness, ab = error(ToRgb(probe.colour).picture(frame), chart(size))
-    assert (frame.width, frame.height) == size
+    assert (frame.width, frame.height, frame.format.name) == (*size, probe.frame_format)
     assert ab < CODEC_ERROR
     assert lightness < 0.4
     assert error(decoded(path, probe.coded), chart(size))[1] > 2 * CODEC_ERROR
