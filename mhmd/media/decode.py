@@ -53,12 +53,12 @@ class Decoded:
 class Decoder(ABC):
     """One pass over a film, in one thread, so that the same file gives the same frames everywhere.
 
-    Skipped and counted in `errors`: packets that give no frame, damaged frames, frames without a time or that go
-    back in time. Counted, too: packets of which the decoder complains and yet gives a frame. Left out: first frames
-    whose time is not known, or below 0 where that says that players are not to show them. `frames` is how many
-    came, `suspects` how many of them were suspect, `end_ticks` where the last one ends, from the film's first
-    frame. `damage` says at the end what there is of it, if anything. `name` is the decoder's, `filters` FFmpeg's
-    text of those that frames go through, empty when they come as they were coded.
+    Skipped and counted in `errors`: packets that give no frame, damaged frames, frames without a time, with that of
+    the one before, or that go back in time. Counted, too: packets of which the decoder complains and yet gives a
+    frame. Left out: first frames whose time is not known, or below 0 where that says that players are not to show
+    them. `frames` is how many came, `suspects` how many of them were suspect, `end_ticks` where the last one ends,
+    from the film's first frame. `damage` says at the end what there is of it, if anything. `name` is the decoder's,
+    `filters` FFmpeg's text of those that frames go through, empty when they come as they were coded.
     """
 
     name: ClassVar[str]
@@ -139,9 +139,11 @@ class Decoder(ABC):
         if first is None and (pts is None or (pts < 0 and not self._below_0)):
             return None
         strange = first is not None and self._is_strange(frame.width, frame.height)
-        damaged = corrupt or strange or pts is None or (last is not None and pts <= last.pts)
+        again = self._is_again(pts)
+        damaged = corrupt or strange or pts is None or (last is not None and pts < last.pts)
         self._settle(key_frame=key_frame, damaged=damaged)
-        if damaged or pts is None:
+        self.errors += again and not damaged
+        if damaged or again or pts is None:
             return None
         decoded = Decoded(self.frames, pts, pts - first.pts if first else 0, frame, self._suspect)
         self._first = first or decoded
@@ -154,6 +156,10 @@ class Decoder(ABC):
         self.suspects += self._suspect
         self._last = decoded
         return decoded
+
+    def _is_again(self, pts: int | None) -> bool:
+        """Whether a frame has the time of the one before: it is left out, but nothing is wrong with what follows."""
+        return self._last is not None and pts == self._last.pts
 
     def _is_strange(self, width: int, height: int) -> bool:
         """Whether a frame has another size than the first: damage, unless that goes on."""

@@ -128,7 +128,9 @@ class FfmpegDecoder(Decoder):
                 times.unknown -= 1
                 continue
             self._look_back(each.pts, float(times.tick_s))
-            self._settle(key_frame=each.key_frame, damaged=each.corrupt or not self._retimed)
+            again = self._is_again(each.pts)
+            self._settle(key_frame=each.key_frame, damaged=each.corrupt or not (again or self._retimed))
+            self.errors += again and not (each.corrupt or self._retimed)
 
     def _hear(self, heard: Heard) -> None:
         """Take note of what went wrong before a frame was decoded."""

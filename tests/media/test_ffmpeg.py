@@ -10,6 +10,7 @@ from fractions import Fraction
 from itertools import pairwise
 from pathlib import Path
 
+import av
 import numpy as np
 import psutil
 import pytest
@@ -162,6 +163,19 @@ def test_times_that_go_back(tmp_path: Path) -> None:
     path.write_bytes(path.read_bytes() * 2)
     _, theirs = assert_alike(path, 1)
     assert theirs.errors == 24
+
+
+def test_a_time_that_comes_twice_costs_one_frame(tmp_path: Path) -> None:
+    path = tmp_path / "film.mkv"
+    coded = make_film(tmp_path / "coded.mp4", [60], coding=Coding(options={"g": "60"})).path
+    with av.open(str(coded)) as film, av.open(str(path), "w") as container:
+        stream = container.add_stream_from_template(film.streams.video[0])
+        for number, packet in enumerate(packet for packet in film.demux(video=0) if packet.size):
+            packet.stream, packet.time_base = stream, Fraction(1, 1000)
+            packet.pts = packet.dts = 40 * (number - (number == 20))
+            container.mux(packet)
+    ours, theirs = assert_alike(path, 0.1)
+    assert (ours.frames, ours.errors, ours.suspects, theirs.suspects) == (59, 1, 0, 0)
 
 
 @pytest.mark.parametrize("places", [3, 60])
