@@ -86,6 +86,12 @@ def tags_of(frame: VideoFrame) -> Tags:
     return replace(tags, range=JPEG_RANGE) if by_format else tags
 
 
+def light_of(frame: VideoFrame) -> str:
+    """In which light and colours a frame says that it is coded."""
+    transfer, wide = int(frame.color_trc), int(frame.color_primaries) in WIDE_PRIMARIES
+    return {16: "PQ", 18: "HLG"}.get(transfer, "wide colours" if wide else "ordinary light")
+
+
 def guessed_matrix(frame: VideoFrame) -> str:
     """What an untagged frame of this size is taken for."""
     return "bt709" if frame.width >= HD_WIDTH_PX or frame.height >= HD_HEIGHT_PX else "bt601"

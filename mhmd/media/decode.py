@@ -10,7 +10,7 @@ from shlex import quote
 from typing import TYPE_CHECKING, ClassVar
 
 from mhmd.errors import FilmDamaged, FilmUnreadable
-from mhmd.media.colour import HDR_TRANSFERS, WIDE_PRIMARIES
+from mhmd.media.colour import light_of
 from mhmd.media.container import outlasted
 from mhmd.media.holes import missing_s
 
@@ -182,12 +182,9 @@ class Decoder(ABC):
 
     def _check_light(self, frame: VideoFrame) -> None:
         assert self._first is not None, "it is the light of the first frame that others are to have"
-        if _is_ordinary(frame) != _is_ordinary(self._first.frame):
-            raise FilmUnreadable(
-                f"{self._path}: from frame {self.frames} on it is HDR or of wide colours, or is no longer",
-                wanted="light and colours of one kind throughout",
-                do="cut it there into two films, or convert it",
-            )
+        light, first = light_of(frame), light_of(self._first.frame)
+        if light != first:
+            raise mixed_light(self._path, f"{first} and from frame {self.frames} on {light}")
 
     def _lasts_s(self, start: int | None, tick_s: float) -> float:
         """When the last frame ends, s from the stream's start, in ticks, if that is known; frames may come later."""
@@ -222,8 +219,13 @@ class Decoder(ABC):
             )
 
 
-def _is_ordinary(frame: VideoFrame) -> bool:
-    return frame.color_trc not in HDR_TRANSFERS and frame.color_primaries not in WIDE_PRIMARIES
+def mixed_light(path: Path, found: str) -> FilmUnreadable:
+    """The error for a film of which parts are coded in another light."""
+    return FilmUnreadable(
+        f"{path}: it is coded in {found}",
+        wanted="light and colours of one kind throughout",
+        do="cut it there into two films, or convert it",
+    )
 
 
 def held_back(stream: VideoStream) -> int:

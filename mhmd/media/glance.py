@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING
 
-from mhmd.media.colour import Colour
+from mhmd.media.colour import Colour, light_of
 from mhmd.media.interlace import looks_combed, thinned
 from mhmd.media.planes import planes_of
 from mhmd.media.rgb import ToRgb
@@ -38,6 +39,7 @@ class Glance:
         self.frames = 0
         self.flagged = 0
         self.combed: list[int] = []  # the times of those that look so, in the time base of the stream
+        self.lights: Counter[str] = Counter()
         self._bright = 0
         self._coloured = False
         self._to_rgb = ToRgb(colour)
@@ -55,6 +57,7 @@ class Glance:
         luma = self.luma(frame)
         self.frames += 1
         self.flagged += frame.interlaced_frame
+        self.lights[light_of(frame)] += 1
         if looks_combed(thinned(luma)):
             self.combed.append(frame.pts or 0)
         if luma[::8, ::8].mean() >= BRIGHT_LUMA:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from fractions import Fraction
@@ -10,11 +11,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mhmd.errors import FilmUnreadable
-from mhmd.media.aspect import PixelAspect
+from mhmd.media.aspect import MAX_OTHERS, PixelAspect
 from mhmd.media.bars import Bars, at_whole_chroma, formats_of
 from mhmd.media.black import black_of
 from mhmd.media.colour import HDR_TRANSFERS, WIDE_PRIMARIES, Colour, Tags, colour_of, tags_in, tags_of
 from mhmd.media.container import declared_seconds, no_frame, opened, packets_of, time_base_of
+from mhmd.media.decode import mixed_light
 from mhmd.media.dolby import refuse_ipt
 from mhmd.media.glance import Glance
 from mhmd.media.interlace import FieldOrder, Scan, Scanning, may_be_telecined, scanning_of, thinned
@@ -125,6 +127,8 @@ def probe_film(path: Path, color_matrix: str | None = None) -> Probe:
         rotation_deg, mirrored = as_shown(first)
         samples = pixel_aspect.noted(samples_of(container, stream, path, (first.width, first.height)))
         black, lumas = black_of(glance.look(sample) for sample in samples)
+        formats = _formats(lumas, black, first.format.name)
+        _check_light(glance.lights, path)
         return Probe(
             codec=stream.codec_context.name,
             width=first.width,
@@ -135,7 +139,7 @@ def probe_film(path: Path, color_matrix: str | None = None) -> Probe:
             pixel_format=first.format.name,
             tags=tags_of(first),
             coded=coded,
-            formats=_formats(lumas, black, first.format.name),
+            formats=formats,
             black=black,
             pixel_aspect=pixel_aspect.found(),
             rotation_deg=rotation_deg,
@@ -149,6 +153,14 @@ def _formats(lumas: Iterable[NDArray[np.uint8]], black: int, form: str) -> tuple
     """The bars of each format that a film of this pixel format has."""
     step = chroma_step(form)
     return tuple(dict.fromkeys(at_whole_chroma(bars, *step) for bars in formats_of(lumas, black)))
+
+
+def _check_light(lights: Counter[str], path: Path) -> None:
+    """Raise FilmUnreadable for a film of which more is in another light than what is before and after a film."""
+    total, (usual, *others) = lights.total(), lights.most_common() or [("", 0)]
+    if sum(count for _, count in others) > MAX_OTHERS * total:
+        light, count = others[0]
+        raise mixed_light(path, f"{usual[0]}, but in {light} in {count} of {total} frames looked at")
 
 
 def _first_frame(container: InputContainer, stream: VideoStream, path: Path) -> VideoFrame:

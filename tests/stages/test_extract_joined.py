@@ -29,6 +29,7 @@ T601, T709 = replace(U601, tagged=True), replace(U709, tagged=True)
 FULL = replace(T601, full_range=True)
 H709 = replace(T709, codec="libx265", options={"x265-params": "log-level=none", "preset": "ultrafast"})
 PQ = Coding(matrix="bt2020", pixel_format="yuv420p10le", tagged=True, transfer=16)
+WIDE = replace(PQ, transfer=1, primaries=9)
 
 PARTS = (T709, U709, FULL, T601, Coding(matrix="bt2020", pixel_format="yuv420p10le", tagged=True))
 
@@ -113,7 +114,6 @@ def test_ffmpeg_converts_to_the_colour_of_the_first_frame(
         ([U601, FULL], SD),
         ([FULL, T601], SD),
         ([H709, replace(H709, tagged=False)], HD),
-        ([PQ, T709], SD),
     ],
 )
 def test_what_ffmpeg_would_mistake_is_refused(parts: list[Coding], size: tuple[int, int], tmp_path: Path) -> None:
@@ -122,7 +122,21 @@ def test_what_ffmpeg_would_mistake_is_refused(parts: list[Coding], size: tuple[i
         list(decoder_for(path, probe_film(path), max_damage=0, name="ffmpeg"))
 
 
+@pytest.mark.parametrize(
+    ("parts", "lights"),
+    [
+        ([PQ, T709], "in (PQ, but in ordinary light|ordinary light, but in PQ)"),
+        ([WIDE, PQ], "in (PQ, but in wide colours|wide colours, but in PQ)"),
+        ([PQ, replace(PQ, transfer=18)], "in (PQ, but in HLG|HLG, but in PQ)"),
+    ],
+)
+def test_films_of_several_lights_are_refused(parts: list[Coding], lights: str, tmp_path: Path) -> None:
+    path = joined(tmp_path / "film.ts", parts, [FRAMES * 2] * 2)
+    with pytest.raises(FilmUnreadable, match=lights + r" in \d+ of \d+ frames looked at; .* cut it there"):
+        probe_film(path)
+
+
 def test_hdr_in_the_middle_of_a_film_is_refused(tmp_path: Path) -> None:
     path = joined(tmp_path / "film.ts", [T709, PQ], [FRAMES] * 2)
-    with pytest.raises(FilmUnreadable, match="from frame 36 on it is HDR"):
+    with pytest.raises(FilmUnreadable, match="in ordinary light and from frame 36 on PQ"):
         list(PyavDecoder(path, 0))
