@@ -23,8 +23,9 @@ if TYPE_CHECKING:
     from av import VideoFrame
     from numpy.typing import NDArray
 
-PIECES = 8
-"""Candidates are held in so many pieces of each frame that a short shot is to give: enough to choose from."""
+PIECES, FEW_PIECES, MOST_PIECES = 8, 2, 40
+"""Candidates are held in so many pieces of each frame that a short shot is to give: enough to choose from. Of shots
+that are to give many frames in fewer, but no fewer than the second number: each piece is a decoded frame in memory."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +57,12 @@ class Grid:
     interval_ticks: Fraction
     guard_ticks: Fraction
     min_per_shot: int
+
+    @property
+    def pieces(self) -> int:
+        """In how many pieces of a short shot a candidate is held."""
+        least = max(1, self.min_per_shot)
+        return max(FEW_PIECES * least, min(PIECES * least, MOST_PIECES))
 
 
 class Sampler:
@@ -220,7 +227,7 @@ class Windows:
             for each in pieces:
                 piece = int((each.ticks - self._start) // self._piece_ticks)
                 self._pieces[piece] = _sharper(self._pieces.get(piece), each)
-            if len(self._pieces) <= PIECES * max(1, self._grid.min_per_shot):
+            if len(self._pieces) <= self._grid.pieces:
                 return
             self._piece_ticks *= 2
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from mhmd.sampling import PIECES, Candidate, Grid, Pick, Sampler, spread
+from mhmd.sampling import Candidate, Grid, Pick, Sampler, spread
 from mhmd.shots import Transition
 from mhmd.stages.extract import MANY_HELD, ExtractConfig, grid_of
 from tests.films import Picture
@@ -66,7 +66,7 @@ def defined(sharpness: list[int], transitions: list[Transition], grid: Grid) -> 
         groups = [[frame for frame in key if key[frame] == group] for group in sorted(set(key.values()))]
         return [max(each, key=lambda frame: (sharpness[frame], -frame)) for each in groups]
 
-    interval, least, most = grid.interval_ticks, grid.min_per_shot, PIECES * max(1, grid.min_per_shot)
+    interval, least, most = grid.interval_ticks, grid.min_per_shot, grid.pieces
     candidates = sharpest({frame: int(frame * STEP // grid.cell_ticks) for frame in range(len(sharpness))})
     starts = [0, *(each.end_frame for each in transitions)]
     ends = [*(each.start_frame for each in transitions), len(sharpness)]
@@ -113,7 +113,7 @@ def test_picks_are_those_of_the_definition(
     grid = Grid(min(cell, interval), interval, Fraction(guard), minimum)
     picks, most = picked(sharpness, transitions, lag, grid)
     assert [(pick.candidate.index, pick.shot) for pick in picks] == defined(sharpness, transitions, grid)
-    assert most <= lag + 3 + guard // STEP + (PIECES + 1) * (minimum + 1)
+    assert most <= lag + 3 + guard // STEP + grid.pieces + minimum + 2
     for pick in picks:
         assert pick.first_frame <= pick.candidate.index < pick.end_frame
 
@@ -129,7 +129,7 @@ def test_every_shot_of_a_second_gives_the_minimum(rate: int, least: int, shots: 
     sharpness = data.draw(st.lists(st.integers(0, 9), min_size=sum(shots), max_size=sum(shots)))
     picks, most = picked(sharpness, transitions_of([(frames, 0) for frames in shots[:-1]]), 30, grid)
     assert all(sum(pick.shot == shot for pick in picks) >= least for shot in range(len(shots)))
-    assert most <= 30 + 3 + rate // 5 + (PIECES + 1) * (least + 1)
+    assert most <= 30 + 3 + rate // 5 + grid.pieces + least + 2
 
 
 @given(rate=st.sampled_from([24, 25]), shots=st.lists(st.integers(11, 40), min_size=1, max_size=8), data=st.data())

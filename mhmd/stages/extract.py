@@ -68,7 +68,7 @@ class ExtractConfig(Config):
     hwaccel: Literal["none", "cuda"] = Field("none", description="hardware to decode on; cuda means ffmpeg")
     interval_s: float = Field(0.55, gt=0, le=3600, description="the sharpest frame of each such stretch of a shot, s")
     guard_s: float = Field(0.2, ge=0, le=60, description="nothing is stored nearer than this to an end of a shot, s")
-    min_per_shot: int = Field(1, ge=0, le=100, description="frames of a shot too short for so many intervals")
+    min_per_shot: int = Field(1, ge=0, le=20, description="frames of a shot too short for so many intervals")
     max_per_shot: int = Field(0, ge=0, description="frames of a shot, evenly spread; 0 = no limit")
     max_per_film: int = Field(0, ge=0, description="frames of a film, evenly spread; 0 = no limit")
     short_side_px: int = Field(
