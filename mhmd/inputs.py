@@ -5,14 +5,14 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mhmd.entries import FilmEntry, LabelEntry, SplitEntry
-from mhmd.errors import FilmMismatch, FilmMissing, MissingInput
+from mhmd.errors import FilmMismatch, FilmMissing, MissingInput, StorageError
 from mhmd.manifest.named import checked, known_films, manifest_content, read_manifest
 from mhmd.manifest.problems import ROW, Checked
 from mhmd.records import STORED, FilmHash, Record
@@ -232,15 +232,17 @@ def film_hash(storage: Storage, film_id: str, name: str, progress: Progress | No
     with _reached(film_id, name):
         if not path.is_file():
             found = "is a URL" if "://" in name else "is a folder" if path.is_dir() else "does not exist"
-            found = "is no regular file" if path.is_symlink() or (path.exists() and not path.is_dir()) else found
+            found = "is no regular file" if path.exists() and not path.is_dir() else found
+            broken = path.is_symlink() and not path.exists()
+            found = f"is a link to {path.readlink()}, which does not exist" if broken else found
             told = f"{film_id}: {name} {found}"
             raise FilmMissing(told, wanted="a local file", do="mend its path in the films manifest")
         stat = path.stat()
     cached = table_path(FilmHash, film_id)
     key = {"size_bytes": stat.st_size, "mtime_ns": stat.st_mtime_ns, "ctime_ns": stat.st_ctime_ns, "inode": stat.st_ino}
-    if storage.exists(cached):
-        row = storage.table(cached).to_pylist()[0]
-        if all(row[field] == value for field, value in key.items()):
+    with suppress(StorageError):  # damaged: it is made again
+        row = storage.table(cached).to_pylist()[0] if storage.exists(cached) else {}
+        if all(row.get(field) == value for field, value in key.items()):
             return str(row["sha256"])
     if progress is None:
         return ""

@@ -214,6 +214,8 @@ def _record(storage: Storage, stage: str, outcome: Outcome) -> None:
     if not failures:
         storage.remove(name)
         return
-    attempt = storage.table(name)["attempt"][0].as_py() + 1 if storage.exists(name) else 1
+    attempt = 1
+    with suppress(StorageError):  # damaged: it is made anew
+        attempt += storage.table(name)["attempt"][0].as_py() if storage.exists(name) else 0
     rows = [Failure(stage, outcome.unit, error, message, attempt, frame) for error, message, frame in failures]
     storage.write_table(name, table_of(Failure, rows))

@@ -61,6 +61,14 @@ def test_a_unit_whose_process_dies_is_named_and_counted(workspace: Where) -> Non
         assert [(row["class"], row["attempt"]) for row in rows] == [("WorkerDied", attempt)]
 
 
+def test_an_error_that_was_cut_off_is_told_anew(workspace: Where) -> None:
+    make(dies.STAGE, NoKnobs(), workspace, only=["bad"])
+    path = Path(workspace.data) / Failure.TABLE / "fake" / "bad.parquet"
+    path.write_bytes(b"")
+    make(dies.STAGE, NoKnobs(), workspace, only=["bad"])
+    assert Storage(workspace.data).table(f"{Failure.TABLE}/fake/bad.parquet")["attempt"].to_pylist() == [1]
+
+
 def test_a_process_that_died_in_between_can_be_given_a_unit_and_ended(workspace: Where) -> None:
     child = Child(Job("tests.fakes.hangs", "{}", workspace, ("a",)), queue.Queue(), 1, 0)
     child.process.kill()

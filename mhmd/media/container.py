@@ -107,9 +107,10 @@ def _main_video(container: InputContainer, path: Path) -> VideoStream:
     from av.stream import Disposition
     from av.video.stream import VideoStream
 
-    kinds = ", ".join(sorted({stream.type for stream in container.streams})) or "nothing"
+    covers = {each for each in container.streams if each.disposition & Disposition.attached_pic}
+    kinds = ", ".join(sorted({"a cover" if each in covers else each.type for each in container.streams})) or "nothing"
     stream = container.streams.best("video")
-    if not isinstance(stream, VideoStream) or stream.disposition & Disposition.attached_pic:
+    if not isinstance(stream, VideoStream) or stream in covers:
         raise FilmUnreadable(
             f"{path} has no video stream, only: {kinds}", wanted="a film", do="take it out of the films manifest"
         )

@@ -46,12 +46,13 @@ def clusters(parts: list[tuple[int, int]]) -> list[tuple[int, int]]:
 def transition_of(first: int, end: int, score: float, pictures: Pictures, offset: int) -> Transition:
     """What the frames [first, end) that the network takes for parts of a transition are.
 
-    One or two are a cut, at the largest step. `pictures` are those of the frames from `offset` on.
+    One or two are a cut, at the largest step, or after the film's last frame. `pictures` are those of the frames from
+    `offset` on.
     """
     if end - first <= ABRUPT:
         near = pictures[first - offset : end + 1 - offset].astype(np.int16)
         steps = np.abs(np.diff(near, axis=0)).mean(axis=(1, 2, 3))
-        cut = first + 1 + int(steps.argmax())
+        cut = first + 1 + (int(steps.argmax()) if len(steps) else 0)
         return Transition(cut, cut, "cut", round(score, 4))
     faded = any(plain(picture) for picture in pictures[max(0, first - 1 - offset) : end + 1 - offset])
     return Transition(first, end, "fade" if faded else "dissolve", round(score, 4))

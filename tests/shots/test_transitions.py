@@ -2,11 +2,13 @@
 
 from itertools import pairwise
 
+import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
 from mhmd.shots import Transition, shots_of
 from mhmd.shots.detector import joined, within
+from mhmd.shots.transnetv2 import transition_of
 
 SPANS = st.lists(st.tuples(st.integers(0, 60), st.integers(0, 12)), max_size=12)
 
@@ -32,6 +34,13 @@ def test_a_cut_joins_the_fade_after_it() -> None:
     parts = [Transition(40, 58, "fade", 0.6), Transition(36, 36, "cut", 0.9), Transition(80, 80, "cut", 0.9)]
     assert joined(parts, 8) == [Transition(36, 58, "fade", 0.9), Transition(80, 80, "cut", 0.9)]
     assert joined(parts, 4)[0] == Transition(36, 36, "cut", 0.9)
+
+
+def test_what_the_network_sees_at_the_last_frame_begins_after_it() -> None:
+    last = np.zeros((1, 27, 48, 3), np.uint8)
+    cut = transition_of(29, 30, 0.6, last, 29)
+    assert cut == Transition(30, 30, "cut", 0.6)
+    assert within([cut], 0, 29) == []
 
 
 @given(SPANS, st.integers(0, 40), st.integers(0, 40))
