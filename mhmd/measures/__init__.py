@@ -69,6 +69,6 @@ def measure(rgb: NDArray[np.uint8]) -> Measures:
         chroma_p95=colour.chroma_p95(beside_subtitles(coarse)),
         off_tint=colour.off_tint(beside_subtitles(coarse), beside_subtitles(free)),
         signature=signature(lab),
-        text=text.text(beside_subtitles(luma)),
+        text=text.text(beside_subtitles(luma), beside_subtitles(coarse)),
         subtitle_band=band and (int(band[0] * scale), min(rgb.shape[0], -int(-band[1] * scale // 1))),
     )

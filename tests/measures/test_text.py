@@ -56,6 +56,8 @@ CARDS = {
     "white on black": written(ground(0), WORDS, 30, 180, (255, 255, 255)),
     "black on white": written(ground(235), WORDS, 40, 160, (10, 10, 10)),
     "yellow on a gradient": written(ground(20, 60), WORDS, 34, 170, (240, 200, 60)),
+    "white on blue": written(ground(0) + np.array((20, 40, 130), np.uint8), WORDS, 30, 180, (255, 255, 255)),
+    "red, outlined, on green": written(ground(0) + np.array((60, 120, 60), np.uint8), WORDS, 40, 160, (220, 30, 20), 2),
     "large letters": written(ground(30), ("HISTORY",), 130, 190, (230, 230, 230)),
     "small rolling credits": written(ground(0), WORDS * 8, 18, -6, (230, 230, 230)),
     "one line, wide": written(ground(0, 0, (1204, 512)), WORDS[:1], 24, 250, (255, 255, 255)),
@@ -71,6 +73,21 @@ def test_a_frame_around_a_card_and_its_grain_do_not_matter() -> None:
     card = cv2.rectangle(CARDS["white on black"].copy(), (20, 20), (660, 490), (255, 255, 255), 2)
     grain = np.random.default_rng(0).normal(20, 5, card.shape)
     assert text_of(np.clip(card + grain, 0, 255).astype(np.uint8)) > LIMIT
+
+
+@pytest.mark.parametrize("places", [(240, 350, 460), (200, 290, 380, 470)])
+def test_a_row_of_people_in_colour_before_a_plain_wall_is_no_text(places: tuple[int, ...]) -> None:
+    picture = ground(150, 40)
+    for x in places:
+        cv2.circle(picture, (x, 255), 28, (224, 172, 140), -1, cv2.LINE_AA)
+        cv2.ellipse(picture, (x, 238), (32, 16), 0, 180, 360, (60, 30, 20), -1, cv2.LINE_AA)
+        cv2.rectangle(picture, (x - 45, 285), (x + 45, 360), (170, 30, 40), -1)
+        for stripe in range(x - 45, x + 45, 15):
+            cv2.rectangle(picture, (stripe, 285), (stripe + 6, 360), (230, 220, 200), -1)
+        for leg in (x - 22, x + 22):
+            cv2.rectangle(picture, (leg - 16, 360), (leg + 16, 440), (40, 60, 150), -1)
+            cv2.rectangle(picture, (leg - 20, 435), (leg + 20, 450), (30, 20, 20), -1)
+    assert text_of(cv2.GaussianBlur(picture, (0, 0), 1).astype(np.uint8)) < 0.4
 
 
 @pytest.mark.parametrize("seed", range(3))
