@@ -19,6 +19,9 @@ LIT_SHARE = 0.02
 STANDING = 0.9
 """What is lit in more than this share of the frames, in a row or column that is else black, is a mark: a station's."""
 
+MIDDLE = 0.25
+"""Marks lie farther from the middle than this share of a side, or apart from the picture."""
+
 MIN_VOTES = 3
 
 MIN_SUPPORT = 0.1
@@ -30,7 +33,7 @@ SAME = 0.006
 MIN_STEP = 6.0
 """At a bar's edge luma rises at once by this, in the median of its votes; a dark ceiling ends gradually."""
 
-BLENDED = 0.6
+BLENDED = 0.5
 """An entry beside a bar that has less than this share of the light behind it is mixed of both."""
 
 MIN_PICTURE_SHARE = 1 / 3
@@ -139,8 +142,26 @@ def _votes(lumas: Iterable[NDArray[np.uint8]], black: int) -> list[tuple[_Vote, 
     if lit_in is None:
         return []
     standing = lit_in > STANDING * len(seen)
-    marks = [np.where(share <= LIT_BAR_SHARE, share, 0) for share in (standing.mean(axis=1), standing.mean(axis=0))]
+    marks = _marks(standing), _marks(np.ascontiguousarray(standing.T))
     return [(_vote(*rows, marks[0]), _vote(*columns, marks[1])) for rows, columns in seen]
+
+
+def _marks(standing: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """The share of each row that marks light, by where a film's frames are lit at almost all times.
+
+    What stands out of the picture in the middle is a figure's hat or legs, before a black ground, and no mark.
+    """
+    import numpy as np
+
+    from mhmd.media.opencv import cv2
+
+    thin = np.concatenate([[True], standing.mean(axis=1) <= LIT_BAR_SHARE, [True]])
+    mark = (standing & thin[1:-1, None]).astype(np.uint8)
+    _, labels, stats, centres = cv2.connectedComponentsWithStats(mark)
+    top, bottom = stats[:, cv2.CC_STAT_TOP], stats[:, cv2.CC_STAT_TOP] + stats[:, cv2.CC_STAT_HEIGHT]
+    stands_out = ~(thin[top] & thin[bottom + 1]) & (np.abs(centres[:, 0] / standing.shape[1] - 0.5) < MIDDLE)
+    mark[stands_out[labels]] = 0
+    return np.asarray(mark.mean(axis=1))
 
 
 def _vote(mean: NDArray[np.float64], share: NDArray[np.float64], mark: NDArray[np.float64]) -> _Vote:

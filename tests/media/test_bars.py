@@ -34,7 +34,7 @@ def test_bars_are_found_and_what_remains_is_even(left: int, top: int, right: int
     assert {bars.left % 2, bars.top % 2, (bars.left + bars.right) % 2, (bars.top + bars.bottom) % 2} == {0}
 
 
-@pytest.mark.parametrize(("share", "more"), [(0.2, 2), (0.5, 2), (0.8, 0)])
+@pytest.mark.parametrize(("share", "more"), [(0.2, 2), (0.4, 2), (0.8, 0)])
 def test_what_is_mixed_of_bar_and_picture_is_no_picture(share: float, more: int) -> None:
     """As where a film was scaled after its bars were made."""
     picture = luma(top=8, bottom=8)
@@ -48,6 +48,17 @@ def test_pictures_begin_with_a_whole_pixel_of_chroma(form: str, left: int, top: 
     picture[:10] = picture[-10:] = picture[:, :10] = picture[:, -10:] = 0
     write_film(tmp_path / "film.mkv", [picture] * 12, evenly(12, Fraction(24)), coding=Coding("ffv1", form))
     assert probe_film(tmp_path / "film.mkv").formats == (Bars(left, top, 10, 10),)
+
+
+def test_a_figure_on_black_keeps_its_hat_and_its_legs() -> None:
+    """One that stands in all frames, as in an interview, is no mark where it lights few pixels of a row."""
+    shape = np.zeros((360, 480), np.uint8)
+    for top, bottom, left, right in ((20, 52, 215, 265), (52, 58, 195, 285), (58, 110, 215, 265), (290, 345, 215, 235)):
+        shape[top:bottom, left:right] = 1
+    cv2.fillPoly(shape, [np.array([(210, 110), (270, 110), (400, 290), (80, 290)])], 1.0)
+    figures = [shape * np.random.default_rng(seed).integers(90, 250, shape.shape).astype(np.uint8) for seed in range(9)]
+    (bars,) = formats_of([figure + np.uint8(6) for figure in figures])
+    assert (bars.top, bars.bottom) == (20, 16), "what is black in all of them may be bars"
 
 
 def tape(level: int, noise: float, *, upright: bool = False) -> list[Picture]:
