@@ -22,6 +22,8 @@ CLEAR_CHANGE, CLEAR_APART = 0.4, 1.6
 """From these on, both, a cut is clear: of 13,900 frames without one, none came so far."""
 DOUBT_CHANGE, DOUBT_APART, DOUBT_SMEARED = 0.25, 0.8, 2.0
 """From these on the network is asked."""
+SUDDEN = 2.0
+"""From this on a sudden step counts as if the sides were so far apart: in fast motion neither side keeps together."""
 CUT_MIN = 0.55
 """Mean of the cheap evidence, 1 for a clear cut, and the network's first prediction that makes a cut of a doubt."""
 SLOW_BLEND, SLOW_FRAMES = 0.35, 3
@@ -152,7 +154,9 @@ def cuts_in_doubt(stretch: Sequence[Scores], cuts: Frames) -> list[Doubt]:
 
 
 def _evidence(scores: Scores) -> float:
-    return min(1.0, max(scores.change * scores.apart, SMEARED_MIN * scores.smeared) / CLEAR_APART)
+    sudden = scores.sudden >= SUDDEN and not scores.returns
+    apart = max(scores.apart, scores.sudden) if sudden else scores.apart
+    return min(1.0, max(scores.change * apart, SMEARED_MIN * scores.smeared) / CLEAR_APART)
 
 
 def slow_in_doubt(stretch: Sequence[Moment]) -> list[Doubt]:

@@ -6,6 +6,7 @@ the frames before, which are computed once.
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -47,13 +48,16 @@ class Scores(NamedTuple):
 
     `change`, 0 to about 2: how far the frames before are from this one and those after, where 1 = unrelated pictures.
     `apart`: that distance over the greatest within either side, as root. 0 where there is too little change.
-    `smeared`: the same without one to three frames from this one on, which may be mixed of both sides.
+    `sudden`: the distance from the frame before to this one over the greatest of those of four steps on either side, as
+    root.
+    `smeared`: as `apart`, without one to three frames from this one on, which may be mixed of both sides.
     `returns`: whether a picture comes back within half a second, as after a flash.
     """
 
     frame: int
     change: float
     apart: float
+    sudden: float
     smeared: float
     returns: bool
 
@@ -147,8 +151,8 @@ def _cut(
     levels: NDArray[np.float64],
     squares: NDArray[np.float64],
     variances: NDArray[np.float64],
-) -> tuple[float, float, float, bool]:
-    """Change, apart, smeared and returns; see Scores."""
+) -> tuple[float, float, float, float, bool]:
+    """Change, apart, sudden, smeared and returns; see Scores."""
 
     def sides(mixed: int) -> tuple[float, float, bool]:
         last, first = FAR - 1, FAR + mixed
@@ -162,6 +166,11 @@ def _cut(
         span = max(0.0, *(float(squares[i] + squares[j] - 2 * inner[i, j]) for i, j in zip(*ends, strict=True)))
         return least / float(unrelated), (least / (span + FLOOR)) ** 0.5, bool(far.min() < least / 2)
 
+    def step_ahead() -> float:
+        steps = (squares[1:] + squares[:-1] - 2 * inner.diagonal(1))[FAR - 1 - NEAR : FAR + NEAR]
+        others = max(float(steps[:NEAR].max()), float(steps[NEAR + 1 :].max()), 0.0)
+        return math.sqrt(max(float(steps[NEAR]), 0.0) / (others + FLOOR))
+
     change, apart, returns = sides(0)
     smeared = max((far for share, far, _ in map(sides, range(1, MIXED + 1)) if share >= SMEARED_MIN), default=0.0)
-    return change, apart, smeared, returns
+    return change, apart, step_ahead() if change else 0.0, smeared, returns

@@ -1,8 +1,10 @@
 """Cheap scores of cuts, on what they are to tell apart."""
 
+import cv2
 import numpy as np
 import pytest
 
+from mhmd.shots.doubts import cuts_in_doubt
 from mhmd.shots.scores import LAG, Scorer, Scores, plain, tiny
 from tests.shots.footage import CUT, Join, Pictures, film, scene
 
@@ -23,6 +25,26 @@ def test_a_cut_is_apart() -> None:
     assert cut.apart > 3
     assert not cut.returns
     assert max(each.apart for each in scores) < 0.8
+
+
+def test_a_cut_within_fast_motion_is_sudden() -> None:
+    """The pictures of either side are as far from each other as from those across, but not from one to the next."""
+    shots = []
+    for seed in (0, 3):
+        wide = cv2.GaussianBlur(np.random.default_rng(seed).integers(0, 256, (27, 400, 3)).astype(np.uint8), (0, 0), 4)
+        wide = cv2.normalize(wide, np.zeros_like(wide), 0, 255, cv2.NORM_MINMAX)
+        shots.append(np.stack([wide[:, 2 * place : 2 * place + 48] for place in range(40)]))
+    scores = scored(np.concatenate(shots).astype(np.uint8))
+    cut = scores.pop(40)
+    assert cut.sudden > 1.5 * cut.apart
+    assert cut.sudden > 2
+    assert max(each.sudden for each in scores) < 1.3
+
+
+@pytest.mark.parametrize(("sudden", "returns", "evidence"), [(2.9, False, 1.0), (1.7, False, 0.45), (2.9, True, 0.45)])
+def test_what_is_sudden_speaks_for_a_cut(sudden: float, returns: bool, evidence: float) -> None:
+    (doubt,) = cuts_in_doubt([Scores(7, 0.6, 1.2, sudden, 0.0, returns)], np.array([], int))
+    assert doubt.evidence == pytest.approx(evidence)
 
 
 @pytest.mark.parametrize("mixed", [1, 2, 3])
