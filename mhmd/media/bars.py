@@ -33,7 +33,7 @@ SAME = 0.006
 MIN_STEP = 6.0
 """At a bar's edge luma rises at once by this, in the median of its votes; a dark ceiling ends gradually."""
 
-BLENDED = 0.5
+BLENDED = 0.65
 """An entry beside a bar that has less than this share of the light behind it is mixed of both."""
 
 MIN_PICTURE_SHARE = 1 / 3

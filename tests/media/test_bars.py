@@ -34,7 +34,7 @@ def test_bars_are_found_and_what_remains_is_even(left: int, top: int, right: int
     assert {bars.left % 2, bars.top % 2, (bars.left + bars.right) % 2, (bars.top + bars.bottom) % 2} == {0}
 
 
-@pytest.mark.parametrize(("share", "more"), [(0.2, 2), (0.4, 2), (0.8, 0)])
+@pytest.mark.parametrize(("share", "more"), [(0.2, 2), (0.6, 2), (0.8, 0)])
 def test_what_is_mixed_of_bar_and_picture_is_no_picture(share: float, more: int) -> None:
     """As where a film was scaled after its bars were made."""
     picture = luma(top=8, bottom=8)
