@@ -33,6 +33,9 @@ HD_WIDTH_PX, HD_HEIGHT_PX = 1280, 720
 HDR_TRANSFERS = {16: "smpte2084", 18: "arib_std_b67"}
 """PQ and HLG, by their numbers in H.273: shown as they are, such films look washed out."""
 
+LIGHTS = {"smpte2084": "PQ", "arib_std_b67": "HLG"}
+"""What people call them."""
+
 WIDE_PRIMARIES = {9: "bt2020", 11: "smpte431", 12: "smpte432"}
 """BT.2020 and P3, by their numbers in H.273: shown as they are, their colours look washed out, too."""
 
@@ -88,8 +91,8 @@ def tags_of(frame: VideoFrame) -> Tags:
 
 def light_of(frame: VideoFrame) -> str:
     """In which light and colours a frame says that it is coded."""
-    transfer, wide = int(frame.color_trc), int(frame.color_primaries) in WIDE_PRIMARIES
-    return {16: "PQ", 18: "HLG"}.get(transfer, "wide colours" if wide else "ordinary light")
+    wide = int(frame.color_primaries) in WIDE_PRIMARIES
+    return LIGHTS.get(HDR_TRANSFERS.get(int(frame.color_trc), ""), "wide colours" if wide else "ordinary light")
 
 
 def guessed_matrix(frame: VideoFrame) -> str:
