@@ -8,7 +8,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from mhmd.sampling import Candidate, Grid, Pick, Sampler, spread
+from mhmd.sampling import MOST_PIECES, Candidate, Grid, Pick, Sampler, spread
 from mhmd.shots import Transition
 from mhmd.stages.extract import MANY_HELD, ExtractConfig, grid_of
 from tests.films import Picture
@@ -129,7 +129,7 @@ def test_every_shot_of_a_second_gives_the_minimum(rate: int, least: int, shots: 
     sharpness = data.draw(st.lists(st.integers(0, 9), min_size=sum(shots), max_size=sum(shots)))
     picks, most = picked(sharpness, transitions_of([(frames, 0) for frames in shots[:-1]]), 30, grid)
     assert all(sum(pick.shot == shot for pick in picks) >= least for shot in range(len(shots)))
-    assert most <= 30 + 3 + rate // 5 + grid.pieces + least + 2
+    assert most <= 30 + 3 + rate // 5 + MOST_PIECES + least + 2
 
 
 @given(rate=st.sampled_from([24, 25]), shots=st.lists(st.integers(11, 40), min_size=1, max_size=8), data=st.data())
